@@ -1,0 +1,1 @@
+//! What each inserted placeholder stands for.

@@ -1,0 +1,1 @@
+//! Columns of the rewritten source mapped back to the original.

@@ -1,0 +1,1 @@
+//! The instrumented source: an insertion-only edit of the original.
