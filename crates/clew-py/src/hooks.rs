@@ -1,8 +1,243 @@
-//! (being written)
+//! The hooks: C-level functions that rewritten code calls, one for each inserted placeholder.
+//!
+//! `site` is what a hook knows of its place, `marks` tells where the program is, `heap` what it reads and
+//! writes, `callee` what it is about to call, `forward` calls that need attention before and after, `effects`
+//! what foreign code does, `stream` writes into files, `wrappers` iterators and context managers.
 
-use pyo3::prelude::*;
+#![allow(unsafe_code)]
 
-/// Adds this module's functions and classes to `clew._clew`.
-pub fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+pub mod callee;
+pub mod effects;
+pub mod forward;
+pub mod heap;
+pub mod marks;
+pub mod site;
+pub mod stream;
+pub mod wrappers;
+
+use pyo3::ffi;
+
+use std::sync::OnceLock;
+
+use clew_syntax::hooks::Hook;
+use clew_trace::{NameId, SourceTable, StatementId};
+
+use crate::recorder::Recorder;
+use site::Site;
+
+/// Names and types looked up once.
+pub struct Names {
+    pub init: *mut ffi::PyObject,
+    pub enter: *mut ffi::PyObject,
+    pub exit: *mut ffi::PyObject,
+    /// `collections.defaultdict`, whose item loads may add items.
+    pub defaultdict: *mut ffi::PyTypeObject,
 }
+// SAFETY: immortal objects of this process, used with the interpreter lock held.
+unsafe impl Send for Names {}
+unsafe impl Sync for Names {}
+
+static NAMES: OnceLock<Names> = OnceLock::new();
+
+/// The names.
+pub fn names() -> &'static Names {
+    NAMES.get_or_init(|| {
+        // SAFETY: hooks and the loader run with the interpreter lock held; references are kept for the process.
+        unsafe {
+            let module = ffi::PyImport_ImportModule(c"_collections".as_ptr());
+            let defaultdict = if module.is_null() {
+                ffi::PyErr_Clear();
+                std::ptr::null_mut()
+            } else {
+                ffi::PyObject_GetAttrString(module, c"defaultdict".as_ptr())
+            };
+            Names {
+                init: ffi::PyUnicode_InternFromString(c"__init__".as_ptr()),
+                enter: ffi::PyUnicode_InternFromString(c"__enter__".as_ptr()),
+                exit: ffi::PyUnicode_InternFromString(c"__exit__".as_ptr()),
+                defaultdict: defaultdict.cast(),
+            }
+        }
+    })
+}
+
+type HookFn = unsafe extern "C" fn(*mut ffi::PyObject, *mut ffi::PyObject) -> *mut ffi::PyObject;
+
+macro_rules! definitions {
+    ($($name:ident: $function:path),* $(,)?) => {
+        /// One method definition a kind of hook.
+        struct Definitions { $($name: ffi::PyMethodDef,)* }
+        static mut DEFINITIONS: Definitions = Definitions {
+            $($name: ffi::PyMethodDef {
+                ml_name: c"clew".as_ptr(),
+                ml_meth: ffi::PyMethodDefPointer { PyCFunction: $function as HookFn },
+                ml_flags: ffi::METH_O,
+                ml_doc: std::ptr::null(),
+            },)*
+        };
+    };
+}
+
+definitions! {
+    enter: marks::enter,
+    mark: marks::mark,
+    handler: marks::handler,
+    resume: marks::resume,
+    see: heap::see,
+    read: heap::read,
+    consume: heap::consume,
+    iterate: wrappers::iterate,
+    manager: wrappers::manager,
+    write: heap::write,
+    in_place: heap::in_place,
+    item_key: heap::item_key,
+    cell_write: marks::cell_write,
+    cell_read: marks::cell_read,
+    rebind: marks::rebind,
+    format_names: marks::format_names,
+    method: callee::method,
+    callee: callee::callee,
+}
+
+/// What the hooks of one source share.
+pub struct SourceParts<'a> {
+    /// Number of the source.
+    pub source: u32,
+    /// Its static facts.
+    pub table: &'a SourceTable,
+    /// Whether it is the program itself.
+    pub is_main: bool,
+    /// The coverage list.
+    pub coverage: *mut ffi::PyObject,
+    /// The list of units during which functions were entered last.
+    pub entered: *mut ffi::PyObject,
+    /// Unit objects by statement (null where not made).
+    pub units: &'a [*mut ffi::PyObject],
+}
+
+impl SourceParts<'_> {
+    unsafe fn site(&self, statement: StatementId) -> *mut Site {
+        // SAFETY: the lock is held (the loader's duty).
+        unsafe {
+            let site = Site::new(self.source, statement.0);
+            if !site.is_null() {
+                (*site).coverage = self.coverage;
+                (*site).entered = self.entered;
+                (*site).is_unit = self.is_main && self.table.is_unit(statement);
+                if (*site).is_unit {
+                    let unit = self.units[statement.index()];
+                    ffi::Py_XINCREF(unit);
+                    (*site).unit = unit;
+                }
+            }
+            site
+        }
+    }
+
+    fn keys(&self, recorder: &mut Recorder, names: &[NameId]) -> Box<[u32]> {
+        names.iter().map(|name| recorder.key(self.table.name(*name))).collect()
+    }
+
+    fn texts(&self, names: &[NameId]) -> Box<[String]> {
+        names.iter().map(|name| self.table.name(*name).to_owned()).collect()
+    }
+
+    unsafe fn interned(&self, name: NameId) -> *mut ffi::PyObject {
+        let text = self.table.name(name);
+        // SAFETY: the lock is held; the text is valid UTF-8.
+        unsafe {
+            let mut object = ffi::PyUnicode_FromStringAndSize(text.as_ptr().cast(), text.len() as isize);
+            ffi::PyUnicode_InternInPlace(&raw mut object);
+            object
+        }
+    }
+}
+
+/// Makes the object of a hook (new reference) and its site (a second reference, or null), or null with an error set.
+///
+/// # Safety
+/// The interpreter lock is held.
+pub unsafe fn make(
+    recorder: &mut Recorder,
+    parts: &SourceParts<'_>,
+    hook: &Hook,
+    state: *mut ffi::PyObject,
+) -> (*mut ffi::PyObject, *mut Site) {
+    // SAFETY: the lock is held; definitions live for the process.
+    unsafe {
+        let definitions = &raw mut DEFINITIONS;
+        let (definition, site) = match hook {
+            Hook::State => return (ffi::Py_NewRef(state), std::ptr::null_mut()),
+            Hook::Coverage => return (ffi::Py_NewRef(parts.coverage), std::ptr::null_mut()),
+            Hook::Entered => return (ffi::Py_NewRef(parts.entered), std::ptr::null_mut()),
+            Hook::Unit(statement) => return (ffi::Py_NewRef(parts.units[statement.index()]), std::ptr::null_mut()),
+            Hook::Enter => (&raw mut (*definitions).enter, parts.site(StatementId(0))),
+            Hook::Mark(statement) => (&raw mut (*definitions).mark, parts.site(*statement)),
+            Hook::Handler { statement } => (&raw mut (*definitions).handler, parts.site(*statement)),
+            Hook::Resume(scope) => {
+                let site = parts.site(StatementId(0));
+                (*site).key = scope.0;
+                (&raw mut (*definitions).resume, site)
+            }
+            Hook::See { statement, keys } => {
+                let site = parts.site(*statement);
+                (*site).keys = parts.keys(recorder, keys);
+                (&raw mut (*definitions).see, site)
+            }
+            Hook::Read { statement } => (&raw mut (*definitions).read, parts.site(*statement)),
+            Hook::Consume { statement } => (&raw mut (*definitions).consume, parts.site(*statement)),
+            Hook::Iterate { statement } => (&raw mut (*definitions).iterate, parts.site(*statement)),
+            Hook::Manager { statement } => (&raw mut (*definitions).manager, parts.site(*statement)),
+            Hook::Write { statement, key, update } => {
+                let site = parts.site(*statement);
+                (*site).update = *update;
+                if let Some(key) = key {
+                    (*site).key = recorder.key(parts.table.name(*key));
+                    (*site).name = parts.interned(*key);
+                }
+                (&raw mut (*definitions).write, site)
+            }
+            Hook::InPlace { statement } => (&raw mut (*definitions).in_place, parts.site(*statement)),
+            Hook::ItemKey { statement } => (&raw mut (*definitions).item_key, parts.site(*statement)),
+            Hook::CellWrite { statement, scope, name } => {
+                let site = parts.site(*statement);
+                (*site).key = scope.0;
+                (*site).keys = Box::from([name.0]);
+                (&raw mut (*definitions).cell_write, site)
+            }
+            Hook::CellRead { statement, scope, names } => {
+                let site = parts.site(*statement);
+                (*site).key = scope.0;
+                (*site).keys = names.iter().map(|name| name.0).collect();
+                (&raw mut (*definitions).cell_read, site)
+            }
+            Hook::Rebind { statement, names } => {
+                let site = parts.site(*statement);
+                (*site).names = parts.texts(names);
+                (&raw mut (*definitions).rebind, site)
+            }
+            Hook::FormatNames { statement, names } => {
+                let site = parts.site(*statement);
+                (*site).names = parts.texts(names);
+                (&raw mut (*definitions).format_names, site)
+            }
+            Hook::Method { statement, name, logged } => {
+                let site = parts.site(*statement);
+                (*site).logged = *logged;
+                (*site).keys = parts.keys(recorder, &[*name]);
+                (*site).name = parts.interned(*name);
+                (&raw mut (*definitions).method, site)
+            }
+            Hook::Callee { statement, logged } => {
+                let site = parts.site(*statement);
+                (*site).logged = *logged;
+                (&raw mut (*definitions).callee, site)
+            }
+        };
+        if site.is_null() {
+            return (std::ptr::null_mut(), site);
+        }
+        (site::function(definition, site), site)
+    }
+}
+

@@ -1,8 +1,271 @@
-//! (being written)
+//! From source to code that records: rewrite, compile, put the hooks in, put the columns back.
 
+#![allow(unsafe_code)]
+
+use pyo3::exceptions::PyValueError;
+use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyComplex, PyDict, PyList, PyTuple};
+
+use clew_syntax::hooks::{placeholder, Hook, COVERAGE, PLACEHOLDER_BASE};
+use clew_syntax::positions::{remap_linetable, PositionMap};
+use clew_syntax::rewrite::{instrument, Detail, Instrumented, Options};
+
+use clew_trace::StatementId;
+
+use crate::hooks::{make, SourceParts};
+use crate::recorder::units::{current_unit, hot};
+use crate::recorder::{recorder, LoadedSource};
+
+/// Warnings of the compiler about our placeholders, which are called and subscripted as no program does.
+const PLACEHOLDER_WARNINGS: [&str; 2] = [
+    "'complex' object is not callable; perhaps you missed a comma?",
+    "'complex' object is not subscriptable; perhaps you missed a comma?",
+];
+
+fn text_of(source: &Bound<'_, PyAny>) -> PyResult<String> {
+    if let Ok(text) = source.extract::<String>() {
+        return Ok(text);
+    }
+    let bytes = source.cast::<PyBytes>().map_err(|_| PyValueError::new_err("source must be str or bytes"))?;
+    let raw = bytes.as_bytes();
+    let raw = raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw);
+    let head_end = raw.iter().enumerate().filter(|(_, b)| **b == b'\n').nth(1).map_or(raw.len(), |(i, _)| i);
+    let declares = raw[..head_end].windows(6).any(|word| word == b"coding");
+    if !declares {
+        if let Ok(text) = std::str::from_utf8(raw) {
+            return Ok(text.to_owned());
+        }
+    }
+    let py = source.py();
+    let reader = py.import("io")?.getattr("BytesIO")?.call1((bytes,))?;
+    let found = py.import("tokenize")?.getattr("detect_encoding")?.call1((reader.getattr("readline")?,))?;
+    let encoding: String = found.get_item(0)?.extract()?;
+    bytes.call_method1("decode", (encoding,))?.extract()
+}
+
+fn compile<'py>(py: Python<'py>, source: &Bound<'py, PyAny>, filename: &str) -> PyResult<Bound<'py, PyAny>> {
+    let options = PyDict::new(py);
+    options.set_item("dont_inherit", true)?;
+    py.import("builtins")?.getattr("compile")?.call((source, filename, "exec"), Some(&options))
+}
+
+/// Compiles rewritten text with our placeholders' warnings filtered out.
+fn compile_rewritten<'py>(py: Python<'py>, text: &str, filename: &str) -> PyResult<Bound<'py, PyAny>> {
+    let module = py.import("_warnings")?;
+    let filters_object = module.getattr("filters")?;
+    let filters = filters_object.cast::<PyList>()?;
+    let category = py.import("builtins")?.getattr("SyntaxWarning")?;
+    for message in PLACEHOLDER_WARNINGS {
+        filters.insert(0, ("ignore", message, &category, py.None(), 0))?;
+    }
+    module.call_method0("_filters_mutated")?;
+    let code = compile(py, pyo3::types::PyString::new(py, text).as_any(), filename);
+    for _ in PLACEHOLDER_WARNINGS {
+        filters.del_item(0)?;
+    }
+    module.call_method0("_filters_mutated")?;
+    code
+}
+
+/// Replaces placeholders by hooks and restores columns, inside out. Every new code object is noted as user code.
+fn patch<'py>(
+    code: &Bound<'py, PyAny>,
+    objects: &[*mut ffi::PyObject],
+    map: &PositionMap,
+    codes: &mut Vec<usize>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = code.py();
+    let constants_object = code.getattr("co_consts")?;
+    let constants = constants_object.cast::<PyTuple>()?;
+    let mut patched = Vec::with_capacity(constants.len());
+    for constant in constants.iter() {
+        if constant.is_exact_instance_of::<PyComplex>() {
+            if let Some(index) = placeholder_index(&constant, objects.len()) {
+                // SAFETY: the object is alive: the caller holds a reference.
+                patched.push(unsafe { Bound::from_borrowed_ptr(py, objects[index]) });
+                continue;
+            }
+        }
+        // SAFETY: comparing the type of a live object.
+        let is_code = unsafe { ffi::Py_TYPE(constant.as_ptr()) == &raw mut ffi::PyCode_Type };
+        patched.push(if is_code { patch(&constant, objects, map, codes)? } else { constant });
+    }
+    let table_object = code.getattr("co_linetable")?;
+    let first_line: i32 = code.getattr("co_firstlineno")?.extract()?;
+    let linetable = remap_linetable(table_object.cast::<PyBytes>()?.as_bytes(), first_line, map);
+    let changes = PyDict::new(py);
+    changes.set_item("co_consts", PyTuple::new(py, patched)?)?;
+    changes.set_item("co_linetable", PyBytes::new(py, &linetable))?;
+    let new = code.call_method("replace", (), Some(&changes))?;
+    codes.push(new.as_ptr() as usize);
+    Ok(new)
+}
+
+fn placeholder_index(constant: &Bound<'_, PyAny>, n_hooks: usize) -> Option<usize> {
+    // SAFETY: the caller checked that it is a complex number.
+    let (real, imaginary) = unsafe {
+        (ffi::PyComplex_RealAsDouble(constant.as_ptr()), ffi::PyComplex_ImagAsDouble(constant.as_ptr()))
+    };
+    let base = PLACEHOLDER_BASE as f64;
+    let inside = real == 0.0 && imaginary >= base && imaginary < base + n_hooks as f64;
+    inside.then(|| (imaginary - base) as usize)
+}
+
+/// Names of attributes that the source stores to, so that instances may hide methods of these names.
+fn stored_attributes(rewritten: &Instrumented) -> Vec<String> {
+    let hooked = rewritten.hooks.iter().filter_map(|hook| match hook {
+        Hook::Write { key, .. } => *key,
+        _ => None,
+    });
+    let table = &rewritten.table;
+    let unhooked = rewritten.stores.iter().flat_map(|statement| table.statement(*statement).mentions.iter().copied());
+    hooked.chain(unhooked).map(|name| table.name(name).to_owned()).collect()
+}
+
+/// Statements that carry a mark: `M(0)` hooks, and stores to the coverage list.
+fn marked(rewritten: &Instrumented) -> Vec<StatementId> {
+    let mut all: Vec<StatementId> = rewritten
+        .hooks
+        .iter()
+        .filter_map(|hook| match hook {
+            Hook::Mark(statement) => Some(*statement),
+            _ => None,
+        })
+        .collect();
+    let store = format!("{}[", placeholder(COVERAGE));
+    for edit in &rewritten.edits {
+        for (at, _) in edit.text.match_indices(&store) {
+            let digits = edit.text[at + store.len()..].split(']').next().unwrap_or_default();
+            all.extend(digits.parse().ok().map(StatementId));
+        }
+    }
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+fn list_of_none(py: Python<'_>, length: usize) -> PyResult<*mut ffi::PyObject> {
+    Ok(PyList::new(py, (0..length.max(1)).map(|_| py.None()))?.into_ptr())
+}
+
+/// Puts a rewritten source into the recording and makes its code.
+fn install(
+    py: Python<'_>,
+    rewritten: Instrumented,
+    text: String,
+    filename: &str,
+    module: &str,
+    is_main: bool,
+) -> PyResult<Py<PyAny>> {
+    let code = compile_rewritten(py, &rewritten.text, filename)?;
+    let coverage = list_of_none(py, rewritten.table.statements.len())?;
+    let entered = list_of_none(py, rewritten.table.scopes.len())?;
+    let units: Vec<*mut ffi::PyObject> = (0..rewritten.table.statements.len())
+        // SAFETY: the lock is held; the references go to the sites and the code.
+        .map(|i| if is_main { unsafe { ffi::PyLong_FromLong(i as std::ffi::c_long) } } else { std::ptr::null_mut() })
+        .collect();
+    let imported_by = current_unit();
+    let marked = marked(&rewritten);
+    let map = PositionMap::new(&text, &rewritten.text, &rewritten.edits);
+    // SAFETY: the lock is held; no Python code runs while the recorder is borrowed.
+    let (objects, sites) = unsafe {
+        let recorder = recorder().ok_or_else(|| PyValueError::new_err("no recording is running"))?;
+        recorder.stored_attributes.extend(stored_attributes(&rewritten));
+        let source = recorder.sources.len() as u32;
+        let parts = SourceParts { source, table: &rewritten.table, is_main, coverage, entered, units: &units };
+        let state = (*hot()).state_list;
+        let (mut objects, mut sites) = (Vec::new(), Vec::new());
+        for hook in &rewritten.hooks {
+            let (object, site) = make(recorder, &parts, hook, state);
+            if object.is_null() {
+                return Err(PyErr::fetch(py));
+            }
+            objects.push(object);
+            if !site.is_null() {
+                sites.push(site);
+            }
+        }
+        recorder.sources.push(LoadedSource {
+            path: filename.to_owned(),
+            module: module.to_owned(),
+            text,
+            table: rewritten.table,
+            coverage,
+            entered,
+            sites,
+            code: std::ptr::null_mut(),
+            imported_by,
+            marked,
+            touching: rewritten.stores,
+        });
+        (objects, source)
+    };
+    let mut codes = Vec::new();
+    let patched = patch(&code, &objects, &map, &mut codes)?;
+    // SAFETY: the lock is held; references of `objects` and `units` are now held by code and sites.
+    unsafe {
+        for object in objects {
+            ffi::Py_DECREF(object);
+        }
+        for unit in units {
+            ffi::Py_XDECREF(unit);
+        }
+        if let Some(recorder) = recorder() {
+            recorder.user_codes.extend(codes);
+            recorder.sources[sites as usize].code = patched.clone().into_ptr();
+        }
+    }
+    Ok(patched.unbind())
+}
+
+/// Compiles `source` so that it records.
+///
+/// What cannot be rewritten is compiled as it is; what is not Python raises the interpreter's own `SyntaxError`.
+#[pyfunction]
+#[pyo3(signature = (source, filename, module="__main__", is_main=true, detail="statement", cache_dir=None))]
+fn load(
+    py: Python<'_>,
+    source: &Bound<'_, PyAny>,
+    filename: &str,
+    module: &str,
+    is_main: bool,
+    detail: &str,
+    cache_dir: Option<&str>,
+) -> PyResult<Py<PyAny>> {
+    let _ = cache_dir;
+    let detail = match detail {
+        "call" => Detail::Call,
+        "op" => Detail::Op,
+        _ => Detail::Statement,
+    };
+    let Ok(text) = text_of(source) else { return compile(py, source, filename).map(Bound::unbind) };
+    let minor = py.version_info().minor;
+    let options = Options { is_main, detail, minor };
+    let rewritten = std::panic::catch_unwind(|| instrument(&text, &options));
+    let Ok(Ok(rewritten)) = rewritten else {
+        let plain = compile(py, source, filename)?;
+        degrade(&format!("{filename} could not be rewritten and ran as it was"));
+        return Ok(plain.unbind());
+    };
+    match install(py, rewritten, text, filename, module, is_main) {
+        Ok(code) => Ok(code),
+        Err(error) => {
+            let plain = compile(py, source, filename)?;
+            degrade(&format!("{filename} could not be instrumented and ran as it was ({error})"));
+            Ok(plain.unbind())
+        }
+    }
+}
+
+fn degrade(reason: &str) {
+    // SAFETY: called with the interpreter lock held, from `load`.
+    if let Some(recorder) = unsafe { recorder() } {
+        recorder.degrade(reason);
+    }
+}
 
 /// Adds this module's functions and classes to `clew._clew`.
-pub fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(load, module)?)
 }

@@ -1,8 +1,200 @@
-//! (being written)
+//! The recorder: what the hooks write into while the program runs.
+//!
+//! One recording exists at a time in a process. Its state is one value, [`Recorder`], reached through
+//! [`recorder`]; every access happens with the interpreter lock held, which is what makes it sound. Hooks
+//! never raise into the user's program: what they cannot do, they note with [`Recorder::degrade`].
+//!
+//! The files below it: `writes` (who wrote which object last), `memory` (forgetting objects that die),
+//! `walk` (what is reachable from an object), `observe` (was an object changed by a call), `outside`
+//! (files, random generators and other state outside the objects), `finish` (from all this to a trace).
 
+pub mod finish;
+pub mod memory;
+pub mod observe;
+pub mod outside;
+pub mod units;
+pub mod walk;
+pub mod writes;
+
+use pyo3::ffi;
 use pyo3::prelude::*;
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::cell::UnsafeCell;
+
+use clew_trace::{ExternalId, ExternalState, Flow, FlowKind, SourceTable, StatementId};
+
+use crate::hooks::site::Site;
+
+/// Statement number that stands for "no unit yet".
+pub const NO_UNIT: u32 = u32::MAX;
+
+/// A source that is loaded into the running recording.
+pub struct LoadedSource {
+    /// Path, as the program sees it.
+    pub path: String,
+    /// Module name.
+    pub module: String,
+    /// Text as decoded.
+    pub text: String,
+    /// Static facts.
+    pub table: SourceTable,
+    /// The coverage list; one reference owned.
+    pub coverage: *mut ffi::PyObject,
+    /// The list of units during which each function was entered last; one reference owned.
+    pub entered: *mut ffi::PyObject,
+    /// Sites of the hooks; one reference each.
+    pub sites: Vec<*mut Site>,
+    /// The code object, kept so that addresses of its parts stay valid; one reference owned.
+    pub code: *mut ffi::PyObject,
+    /// Statements that carry a mark of their own.
+    pub marked: Vec<StatementId>,
+    /// Unit that imported it.
+    pub imported_by: u32,
+    /// Statements that store to attributes or items.
+    pub touching: Vec<StatementId>,
+}
+
+/// One piece of outside state and the unit that wrote it last.
+pub struct Outside {
+    pub state: ExternalState,
+    pub writer: u32,
+}
+
+/// A value of a top-level name noted before it was bound anew.
+pub struct NotedBinding {
+    pub name: String,
+    pub until: u32,
+    pub writers: Vec<u32>,
+    pub fingerprint: Option<String>,
+    pub summary: String,
+}
+
+/// All state of the recording. See the module documentation for who may touch it.
+#[derive(Default)]
+pub struct Recorder {
+    pub sources: Vec<LoadedSource>,
+    pub written: writes::Written,
+    pub flows: FxHashSet<Flow>,
+    pub entries: FxHashSet<(u32, u32, u32)>,
+    pub raised: FxHashSet<(u32, u32, u32)>,
+    pub outside: Vec<Outside>,
+    pub outside_ids: FxHashMap<ExternalState, u32>,
+    pub outside_uses: Vec<clew_trace::ExternalUse>,
+    pub outside_seen: FxHashSet<(u32, u32, clew_trace::Access)>,
+    pub keys: FxHashMap<String, u32>,
+    pub user_codes: FxHashSet<usize>,
+    pub notes: Vec<NotedBinding>,
+    pub note_counts: FxHashMap<(u32, u32), u32>,
+    pub degraded: Vec<String>,
+    pub artifacts: Vec<(String, u32, Vec<u32>)>,
+    pub threaded: FxHashSet<u32>,
+    pub main_thread: usize,
+    pub threads_started: bool,
+    pub process: u32,
+    pub walks: walk::WalkMemory,
+    pub random: outside::RandomState,
+    pub types: FxHashMap<usize, walk::Family>,
+    pub specs: crate::hooks::effects::Specs,
+    pub touched_outside: FxHashSet<(u32, u32, clew_trace::WriteKind)>,
+    pub ended_by: Option<u32>,
+    pub ignored_prefixes: Vec<String>,
+    pub stored_attributes: FxHashSet<String>,
+    pub defaultdicts: Vec<(usize, isize)>,
+}
+
+struct Shared(UnsafeCell<Option<Box<Recorder>>>);
+// SAFETY: every access goes through `recorder`, whose callers hold the interpreter lock.
+#[allow(unsafe_code)]
+unsafe impl Sync for Shared {}
+
+static RECORDER: Shared = Shared(UnsafeCell::new(None));
+
+/// The running recording, if there is one.
+///
+/// # Safety
+/// The caller holds the interpreter lock and keeps no second reference alive across a call that may run
+/// Python code.
+#[allow(unsafe_code)]
+#[inline]
+pub unsafe fn recorder<'a>() -> Option<&'a mut Recorder> {
+    // SAFETY: promised by the caller.
+    unsafe { (*RECORDER.0.get()).as_deref_mut() }
+}
+
+impl Recorder {
+    /// Notes that the recording is not complete, once per reason.
+    pub fn degrade(&mut self, reason: &str) {
+        if !self.degraded.iter().any(|known| known == reason) {
+            self.degraded.push(reason.to_owned());
+        }
+    }
+
+    /// Records that `reader` depended on `writer`.
+    #[inline]
+    pub fn flow(&mut self, reader: u32, writer: u32, kind: FlowKind) {
+        if reader != writer && reader != NO_UNIT && writer != NO_UNIT {
+            self.flows.insert(Flow { reader: StatementId(reader), writer: StatementId(writer), kind });
+        }
+    }
+
+    /// The recorder's number for an attribute name or string key; 0 is the whole object.
+    pub fn key(&mut self, name: &str) -> u32 {
+        if let Some(&id) = self.keys.get(name) {
+            return id;
+        }
+        let id = self.keys.len() as u32 + 1;
+        self.keys.insert(name.to_owned(), id);
+        id
+    }
+
+    /// The recorder's number for outside state.
+    pub fn external(&mut self, kind: clew_trace::ExternalKind, key: &str) -> ExternalId {
+        let state = ExternalState { kind, key: key.to_owned() };
+        if let Some(&id) = self.outside_ids.get(&state) {
+            return ExternalId(id);
+        }
+        let id = self.outside.len() as u32;
+        self.outside_ids.insert(state.clone(), id);
+        self.outside.push(Outside { state, writer: NO_UNIT });
+        ExternalId(id)
+    }
+}
+
+/// Begins a recording. A second call while one runs is refused.
+#[pyfunction]
+#[pyo3(signature = (detail="statement"))]
+#[allow(unsafe_code)]
+fn start(py: Python<'_>, detail: &str) -> PyResult<()> {
+    let _ = detail;
+    // SAFETY: the interpreter lock is held, and no reference to the recorder is alive here.
+    let slot = unsafe { &mut *RECORDER.0.get() };
+    if slot.is_some() {
+        return Err(pyo3::exceptions::PyRuntimeError::new_err("a recording is already running in this process"));
+    }
+    let mut fresh = Box::<Recorder>::default();
+    // SAFETY: the lock is held, so there is a current thread state.
+    fresh.main_thread = unsafe { ffi::PyThreadState_Get() } as usize;
+    fresh.process = std::process::id();
+    fresh.ignored_prefixes = outside::ignored_prefixes(py)?;
+    *slot = Some(fresh);
+    units::start(py);
+    memory::install();
+    outside::install();
+    Ok(())
+}
+
+/// Ends the recording and drops its state (the hooks stay in the code and do nothing more).
+#[allow(unsafe_code)]
+pub fn stop() -> Option<Box<Recorder>> {
+    // SAFETY: called with the interpreter lock held, from `finish`, which holds no reference.
+    let taken = unsafe { (*RECORDER.0.get()).take() };
+    units::stop();
+    memory::uninstall();
+    taken
+}
 
 /// Adds this module's functions and classes to `clew._clew`.
-pub fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(start, module)?)?;
+    finish::register(module)
 }

@@ -1,0 +1,310 @@
+//! What is about to be called: user code stays native, builtin methods are looked up in quick tables, the rest
+//! is forwarded with its specification. Decisions are cached in the site by callee or type.
+
+#![allow(unsafe_code)]
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::effects::{self, Quick};
+use super::forward;
+use super::heap;
+use super::site::Site;
+use crate::recorder::units::current_unit;
+use crate::recorder::walk::text_of;
+use crate::recorder::writes::{Strength, WHOLE};
+use crate::recorder::{recorder, Recorder};
+
+/// `PyMethodObject`, which the bindings leave out.
+#[repr(C)]
+struct BoundMethod {
+    head: ffi::PyObject,
+    function: *mut ffi::PyObject,
+    receiver: *mut ffi::PyObject,
+}
+
+extern "C" {
+    static mut PyMethod_Type: ffi::PyTypeObject;
+    fn _PyType_Lookup(tp: *mut ffi::PyTypeObject, name: *mut ffi::PyObject) -> *mut ffi::PyObject;
+}
+
+/// Decisions kept in [`Site::decision`].
+mod decision {
+    pub const NATIVE: u8 = 1;
+    pub const NATIVE_WRITE: u8 = 2;
+    pub const NATIVE_READ: u8 = 3;
+    pub const NATIVE_WRITE_READ: u8 = 4;
+    pub const FORWARD: u8 = 5;
+}
+
+/// Looks up a special or ordinary attribute on the type without running user code (borrowed, or null).
+///
+/// # Safety
+/// The interpreter lock is held; `tp` and `name` are live.
+pub unsafe fn type_lookup(tp: *mut ffi::PyTypeObject, name: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: as promised.
+    unsafe { _PyType_Lookup(tp, name) }
+}
+
+unsafe fn function_is_user(recorder: &Recorder, function: *mut ffi::PyObject) -> bool {
+    // SAFETY: checked to be a Python function.
+    unsafe {
+        ffi::Py_TYPE(function) == &raw mut ffi::PyFunction_Type
+            && recorder.user_codes.contains(&((*function.cast::<ffi::PyFunctionObject>()).func_code as usize))
+    }
+}
+
+/// Whether calling `object` runs user code only, whose own hooks tell what it does.
+unsafe fn runs_user_code(recorder: &Recorder, object: *mut ffi::PyObject) -> bool {
+    // SAFETY: `object` is alive; no user code runs here.
+    unsafe {
+        let tp = ffi::Py_TYPE(object);
+        if tp == &raw mut ffi::PyFunction_Type {
+            return function_is_user(recorder, object);
+        }
+        if tp == &raw mut PyMethod_Type {
+            return function_is_user(recorder, (*object.cast::<BoundMethod>()).function);
+        }
+        if (*tp).tp_flags & ffi::Py_TPFLAGS_TYPE_SUBCLASS != 0 {
+            return class_is_user(recorder, object.cast());
+        }
+        false
+    }
+}
+
+/// A class whose construction is user code: made by `type`, with `__init__` of user code or `object`'s own parts.
+unsafe fn class_is_user(recorder: &Recorder, class: *mut ffi::PyTypeObject) -> bool {
+    // SAFETY: `class` is a live type.
+    unsafe {
+        if (*class).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE == 0 || ffi::Py_TYPE(class.cast()) != &raw mut ffi::PyType_Type {
+            return false;
+        }
+        let object_new = ffi::PyBaseObject_Type.tp_new;
+        let init = type_lookup(class, crate::hooks::names().init);
+        let plain_new = (*class).tp_new.map(|f| f as usize) == object_new.map(|f| f as usize);
+        plain_new && !init.is_null() && function_is_user(recorder, init)
+    }
+}
+
+/// The address that identifies a callee, and whether it must be kept alive to stay valid.
+unsafe fn identity(callee: *mut ffi::PyObject) -> (usize, bool) {
+    // SAFETY: the type is checked before each cast.
+    unsafe {
+        let tp = ffi::Py_TYPE(callee);
+        if ffi::PyCFunction_Check(callee) != 0 {
+            return ((*callee.cast::<ffi::PyCFunctionObject>()).m_ml as usize, false);
+        }
+        if tp == &raw mut PyMethod_Type {
+            return identity((*callee.cast::<BoundMethod>()).function);
+        }
+        if tp == &raw mut ffi::PyFunction_Type {
+            return ((*callee.cast::<ffi::PyFunctionObject>()).func_code as usize, true);
+        }
+        if (*tp).tp_flags & ffi::Py_TPFLAGS_TYPE_SUBCLASS != 0 {
+            return (callee as usize, true);
+        }
+        let name = std::ffi::CStr::from_ptr((*tp).tp_name).to_bytes();
+        let lasting: [&[u8]; 4] =
+            [b"numpy.ufunc", b"numpy._ArrayFunctionDispatcher", b"cython_function_or_method", b"_cython_3_0_0.cython_function_or_method"];
+        if lasting.contains(&name) || name.ends_with(b"cython_function_or_method") {
+            return (callee as usize, true);
+        }
+        (tp as usize, true)
+    }
+}
+
+/// The receiver behind a bound callee (borrowed), or null.
+unsafe fn bound_receiver(callee: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: the type is checked before each cast.
+    unsafe {
+        if ffi::Py_TYPE(callee) == &raw mut PyMethod_Type {
+            return (*callee.cast::<BoundMethod>()).receiver;
+        }
+        if ffi::PyCFunction_Check(callee) != 0 {
+            let owner = (*callee.cast::<ffi::PyCFunctionObject>()).m_self;
+            if !owner.is_null() && ffi::PyModule_Check(owner) == 0 && ffi::PyType_Check(owner) == 0 {
+                return owner;
+            }
+        }
+        std::ptr::null_mut()
+    }
+}
+
+/// The specification of a foreign callee, asked for once.
+unsafe fn spec_of(callee: *mut ffi::PyObject, receiver: *mut ffi::PyObject, name: Option<&str>) -> u32 {
+    // SAFETY: the lock is held; the recorder is not borrowed while the resolver runs.
+    unsafe {
+        let Some(recorder_ref) = recorder() else { return effects::UNKNOWN };
+        let (address, keep) = identity(callee);
+        if let Some(id) = recorder_ref.specs.known(address) {
+            return id;
+        }
+        let py = Python::assume_attached();
+        let resolver = recorder_ref.specs.resolver(py);
+        let spec = resolver.and_then(|resolver| {
+            let error = forward::Error::fetch();
+            let callee = Bound::from_borrowed_ptr(py, callee);
+            let kind = (!receiver.is_null()).then(|| Bound::from_borrowed_ptr(py, ffi::Py_TYPE(receiver).cast()));
+            let answer = effects::resolve(py, &resolver, &callee, kind.as_ref(), name);
+            ffi::PyErr_Clear();
+            error.restore();
+            answer
+        });
+        let Some(recorder_ref) = recorder() else { return effects::UNKNOWN };
+        let id = spec.map_or(effects::UNKNOWN, |spec| recorder_ref.specs.add(spec));
+        if keep {
+            ffi::Py_INCREF(address as *mut ffi::PyObject);
+        }
+        recorder_ref.specs.remember(address, id);
+        id
+    }
+}
+
+/// A callee as the call should see it: itself, or a forwarder (new reference).
+///
+/// # Safety
+/// The interpreter lock is held; pointers are live, `receiver` may be null.
+pub unsafe fn wrap(site: *mut Site, callee: *mut ffi::PyObject, receiver: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: as promised.
+    unsafe {
+        let Some(recorder_ref) = recorder() else { return ffi::Py_NewRef(callee) };
+        if runs_user_code(recorder_ref, callee) && !(*site).logged {
+            return ffi::Py_NewRef(callee);
+        }
+        if ffi::Py_TYPE(callee) == super::forward::forwarder_type() {
+            return ffi::Py_NewRef(callee);
+        }
+        let bound = bound_receiver(callee);
+        let receiver = if bound.is_null() || !receiver.is_null() && ffi::PyModule_Check(receiver) == 0 && bound == receiver {
+            if !receiver.is_null() && ffi::PyModule_Check(receiver) != 0 { std::ptr::null_mut() } else { receiver }
+        } else {
+            bound
+        };
+        let name = if (*site).name.is_null() { None } else { Some(text_of((*site).name)) };
+        let spec = spec_of(callee, receiver, name.as_deref());
+        let Some(recorder_ref) = recorder() else { return ffi::Py_NewRef(callee) };
+        if forward::is_native(recorder_ref, spec) && !(*site).logged {
+            return ffi::Py_NewRef(callee);
+        }
+        forward::forwarder(callee, receiver, site, spec)
+    }
+}
+
+/// Hook before `f(...)`: `f`, or a forwarder.
+pub unsafe extern "C" fn callee(site: *mut ffi::PyObject, f: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: called by the interpreter with live objects; the site is ours.
+    unsafe {
+        let site = site.cast::<Site>();
+        let tp = ffi::Py_TYPE(f);
+        if tp == &raw mut ffi::PyFunction_Type && !(*site).logged {
+            let code = (*f.cast::<ffi::PyFunctionObject>()).func_code as usize;
+            if (*site).cached == code && (*site).decision == decision::NATIVE {
+                return ffi::Py_NewRef(f);
+            }
+            if let Some(recorder) = recorder() {
+                if recorder.user_codes.contains(&code) {
+                    (*site).cached = code;
+                    (*site).decision = decision::NATIVE;
+                    return ffi::Py_NewRef(f);
+                }
+            }
+        } else if (*site).cached == f as usize && (*site).decision == decision::NATIVE && !(*site).logged {
+            return ffi::Py_NewRef(f);
+        }
+        current_unit();
+        heap::look(&*site, f);
+        let result = wrap(site, f, std::ptr::null_mut());
+        if result == f && (*tp).tp_flags & ffi::Py_TPFLAGS_TYPE_SUBCLASS != 0 {
+            (*site).cached = f as usize;
+            (*site).decision = decision::NATIVE;
+        }
+        result
+    }
+}
+
+/// Hook on the receiver of `x.name(...)`: `x`, or a stand-in whose attribute is a forwarder.
+pub unsafe extern "C" fn method(site: *mut ffi::PyObject, object: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: called by the interpreter with live objects; the site is ours.
+    unsafe {
+        let site = site.cast::<Site>();
+        heap::look(&*site, object);
+        let tp = ffi::Py_TYPE(object);
+        if (*site).cached != tp as usize || (*site).version != (*tp).tp_version_tag || (*tp).tp_version_tag == 0 {
+            decide(site, tp);
+        }
+        match (*site).decision {
+            decision::NATIVE => ffi::Py_NewRef(object),
+            decision::NATIVE_WRITE => {
+                heap::write_whole(site, object);
+                ffi::Py_NewRef(object)
+            }
+            decision::NATIVE_READ => {
+                crate::recorder::walk::read_deep_now(object);
+                ffi::Py_NewRef(object)
+            }
+            decision::NATIVE_WRITE_READ => {
+                crate::recorder::walk::read_deep_now(object);
+                heap::write_whole(site, object);
+                ffi::Py_NewRef(object)
+            }
+            _ => forward::receiver(object, site),
+        }
+    }
+}
+
+unsafe fn decide(site: *mut Site, tp: *mut ffi::PyTypeObject) {
+    // SAFETY: called by `method` with live objects.
+    unsafe {
+        let found = type_lookup(tp, (*site).name);
+        (*site).cached = tp as usize;
+        (*site).version = (*tp).tp_version_tag;
+        (*site).decision = decision::FORWARD;
+        if (*site).logged {
+            return;
+        }
+        let name = text_of((*site).name);
+        match effects::quick(tp, &name) {
+            Some(Quick::Native) => (*site).decision = decision::NATIVE,
+            Some(Quick::Writes) => (*site).decision = decision::NATIVE_WRITE,
+            Some(Quick::WritesAndReads) if name == "sort" => (*site).decision = decision::NATIVE_WRITE_READ,
+            Some(Quick::WritesAndReads | Quick::Reads) => {}
+            None => {
+                let Some(recorder) = recorder() else { return };
+                if !found.is_null() && is_user_attribute(recorder, found) && !recorder.method_may_be_shadowed(&name) {
+                    (*site).decision = decision::NATIVE;
+                }
+            }
+        }
+    }
+}
+
+unsafe fn is_user_attribute(recorder: &Recorder, found: *mut ffi::PyObject) -> bool {
+    // SAFETY: `found` is a live class attribute.
+    unsafe {
+        let tp = ffi::Py_TYPE(found);
+        if tp == &raw mut ffi::PyFunction_Type {
+            return function_is_user(recorder, found);
+        }
+        if tp == &raw mut ffi::PyClassMethod_Type || tp == &raw mut ffi::PyStaticMethod_Type {
+            // Both begin with the callable they wrap.
+            let inner = *found.cast::<u8>().add(size_of::<ffi::PyObject>()).cast::<*mut ffi::PyObject>();
+            return !inner.is_null() && function_is_user(recorder, inner);
+        }
+        false
+    }
+}
+
+/// Records a mutation by a method that stayed native.
+///
+/// # Safety
+/// The interpreter lock is held; both are live.
+pub unsafe fn wrote(site: *mut Site, object: *mut ffi::PyObject) {
+    let unit = current_unit();
+    // SAFETY: as promised.
+    unsafe {
+        (*site).touched = true;
+        if let Some(recorder) = recorder() {
+            recorder.write(unit, object, WHOLE, Strength::Updates);
+        }
+    }
+}

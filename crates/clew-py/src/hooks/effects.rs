@@ -1,0 +1,238 @@
+//! What calls to code that the user did not write do: a table of specifications, filled by asking the Python
+//! side once per callee (`clew.effects.resolver.resolve`), and quick tables for the builtin containers.
+
+#![allow(unsafe_code)]
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use rustc_hash::FxHashMap;
+
+/// Bits of a specification; `python/clew/effects/flags.py` holds the same.
+pub mod flag {
+    pub const NATIVE: u32 = 1;
+    pub const WRITES_RECEIVER: u32 = 2;
+    pub const READS_RECEIVER: u32 = 4;
+    pub const READS_ARGUMENTS: u32 = 8;
+    pub const CONSUMES_ARGUMENTS: u32 = 16;
+    pub const OUTPUT: u32 = 32;
+    pub const OBSERVE: u32 = 64;
+    pub const RANDOM: u32 = 128;
+    pub const FIGURE: u32 = 256;
+    pub const MODULE_STATE: u32 = 512;
+    pub const CLOCK: u32 = 1024;
+    pub const ENVIRONMENT: u32 = 2048;
+    pub const WRITES_ARGUMENT: u32 = 4096;
+    pub const STREAM: u32 = 8192;
+    pub const NONDETERMINISTIC: u32 = 32768;
+    pub const SEED: u32 = 65536;
+}
+
+/// What a callee does.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    /// Bits of [`flag`].
+    pub flags: u32,
+    /// Names of hidden state.
+    pub states: Vec<String>,
+    /// Positions of arguments that are written.
+    pub written_positions: Vec<usize>,
+    /// Keywords of arguments that are written.
+    pub written_keywords: Vec<String>,
+    /// Position of a path that is read or written without an audit event.
+    pub environment_position: Option<usize>,
+}
+
+impl Spec {
+    const fn plain(flags: u32) -> Self {
+        Self {
+            flags,
+            states: Vec::new(),
+            written_positions: Vec::new(),
+            written_keywords: Vec::new(),
+            environment_position: None,
+        }
+    }
+}
+
+/// Number of a specification.
+pub const UNKNOWN: u32 = 0;
+/// Effects of user code: none of its own.
+pub const USER: u32 = 1;
+/// Reads receiver and arguments, changes the receiver.
+pub const CONTAINER_WRITE: u32 = 2;
+/// Reads receiver and arguments.
+pub const CONTAINER_READ: u32 = 3;
+
+/// The specifications met so far.
+pub struct Specs {
+    specs: Vec<Spec>,
+    by_identity: FxHashMap<usize, u32>,
+    resolver: Option<Py<PyAny>>,
+}
+
+impl Default for Specs {
+    fn default() -> Self {
+        use flag::{CONSUMES_ARGUMENTS, OBSERVE, READS_ARGUMENTS, READS_RECEIVER, WRITES_RECEIVER};
+        Self {
+            specs: vec![
+                Spec::plain(OBSERVE | READS_RECEIVER | READS_ARGUMENTS | CONSUMES_ARGUMENTS),
+                Spec::plain(0),
+                Spec::plain(WRITES_RECEIVER | READS_RECEIVER | READS_ARGUMENTS | CONSUMES_ARGUMENTS),
+                Spec::plain(READS_RECEIVER | READS_ARGUMENTS | CONSUMES_ARGUMENTS),
+            ],
+            by_identity: FxHashMap::default(),
+            resolver: None,
+        }
+    }
+}
+
+impl Specs {
+    /// The specification with a number.
+    pub fn spec(&self, id: u32) -> &Spec {
+        &self.specs[id as usize]
+    }
+
+    /// A known callee's specification.
+    pub fn known(&self, identity: usize) -> Option<u32> {
+        self.by_identity.get(&identity).copied()
+    }
+
+    /// Remembers a callee's specification.
+    pub fn remember(&mut self, identity: usize, id: u32) {
+        self.by_identity.insert(identity, id);
+    }
+
+    /// Adds a specification.
+    pub fn add(&mut self, spec: Spec) -> u32 {
+        self.specs.push(spec);
+        self.specs.len() as u32 - 1
+    }
+
+    /// The resolver, imported at its first use.
+    pub fn resolver(&mut self, py: Python<'_>) -> Option<Py<PyAny>> {
+        if self.resolver.is_none() {
+            let found = py.import("clew.effects.resolver").and_then(|module| module.getattr("resolve"));
+            self.resolver = found.ok().map(Bound::unbind);
+        }
+        self.resolver.as_ref().map(|resolver| resolver.clone_ref(py))
+    }
+}
+
+/// Asks the Python side about a callee. `None` when it cannot tell.
+pub fn resolve(
+    py: Python<'_>,
+    resolver: &Py<PyAny>,
+    callee: &Bound<'_, PyAny>,
+    receiver_type: Option<&Bound<'_, PyAny>>,
+    name: Option<&str>,
+) -> Option<Spec> {
+    let answer = resolver.bind(py).call1((callee, receiver_type, name)).ok()?;
+    if let Ok(flags) = answer.extract::<u32>() {
+        return Some(Spec::plain(flags));
+    }
+    let pair = answer.cast::<PyTuple>().ok()?;
+    let mut spec = Spec::plain(pair.get_item(0).ok()?.extract().ok()?);
+    let extra_object = pair.get_item(1).ok()?;
+    let extra = extra_object.cast::<PyDict>().ok()?;
+    if let Ok(Some(state)) = extra.get_item("state") {
+        if let Ok(one) = state.extract::<String>() {
+            spec.states.push(one);
+        } else if let Ok(many) = state.extract::<Vec<String>>() {
+            spec.states = many;
+        }
+    }
+    if let Ok(Some(arguments)) = extra.get_item("arguments") {
+        for argument in arguments.try_iter().ok()? {
+            let argument = argument.ok()?;
+            if let Ok(position) = argument.extract::<usize>() {
+                spec.written_positions.push(position);
+            } else if let Ok(keyword) = argument.extract::<String>() {
+                spec.written_keywords.push(keyword);
+            }
+        }
+    }
+    if let Ok(Some(position)) = extra.get_item("environment") {
+        spec.environment_position = position.extract().ok();
+    }
+    Some(spec)
+}
+
+/// What a method of a builtin type does, for the quick path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quick {
+    /// Nothing but a shallow read of its receiver.
+    Native,
+    /// Changes its receiver; arguments are only stored.
+    Writes,
+    /// Changes its receiver and goes through its arguments.
+    WritesAndReads,
+    /// Goes through its receiver and arguments.
+    Reads,
+}
+
+/// The quick tables. `None` for types or methods that are not in them.
+///
+/// # Safety
+/// The interpreter lock is held and `tp` is a live type.
+pub unsafe fn quick(tp: *mut ffi::PyTypeObject, name: &str) -> Option<Quick> {
+    // SAFETY: comparing addresses of static types; names of types are C strings.
+    unsafe {
+        if tp == &raw mut ffi::PyList_Type {
+            return Some(match name {
+                "append" | "insert" | "pop" | "clear" | "reverse" => Quick::Writes,
+                "extend" | "remove" | "sort" => Quick::WritesAndReads,
+                "copy" => Quick::Native,
+                _ => Quick::Reads,
+            });
+        }
+        if tp == &raw mut ffi::PyDict_Type {
+            return Some(match name {
+                "get" | "keys" | "values" | "items" | "copy" => Quick::Native,
+                "pop" | "popitem" | "clear" | "setdefault" => Quick::Writes,
+                "update" => Quick::WritesAndReads,
+                _ => Quick::Reads,
+            });
+        }
+        if tp == &raw mut ffi::PySet_Type {
+            return Some(match name {
+                "add" | "discard" | "remove" | "pop" | "clear" => Quick::Writes,
+                "update" | "intersection_update" | "difference_update" | "symmetric_difference_update" => {
+                    Quick::WritesAndReads
+                }
+                "copy" => Quick::Native,
+                _ => Quick::Reads,
+            });
+        }
+        if tp == &raw mut ffi::PyUnicode_Type || tp == &raw mut ffi::PyBytes_Type {
+            return Some(match name {
+                "join" | "format" | "format_map" => Quick::Reads,
+                _ => Quick::Native,
+            });
+        }
+        if tp == &raw mut ffi::PyTuple_Type {
+            return Some(Quick::Reads);
+        }
+        if super::super::recorder::walk::is_atom(tp) {
+            return Some(Quick::Native);
+        }
+        if tp == &raw mut ffi::PyByteArray_Type {
+            return Some(match name {
+                "append" | "clear" | "pop" | "remove" | "reverse" | "insert" => Quick::Writes,
+                "extend" => Quick::WritesAndReads,
+                _ => Quick::Reads,
+            });
+        }
+        if tp == &raw mut ffi::PyGen_Type || tp == &raw mut ffi::PyCoro_Type {
+            return Some(Quick::Writes);
+        }
+        if std::ffi::CStr::from_ptr((*tp).tp_name).to_bytes() == b"collections.deque" {
+            return Some(match name {
+                "append" | "appendleft" | "pop" | "popleft" | "clear" | "rotate" | "reverse" | "insert" => Quick::Writes,
+                "extend" | "extendleft" | "remove" => Quick::WritesAndReads,
+                _ => Quick::Reads,
+            });
+        }
+        None
+    }
+}

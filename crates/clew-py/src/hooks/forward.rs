@@ -1,0 +1,446 @@
+//! Calls that need attention before and after: forwarders.
+//!
+//! A callee hook may return a [`Forwarder`] in place of a foreign callee, and a method hook a [`Receiver`] in
+//! place of the object, whose attribute is then a forwarder. Forwarders pass the call on through vectorcall:
+//! no Python frame, the same exceptions, and the interpreter's own frame stays the caller's.
+
+#![allow(unsafe_code)]
+
+use pyo3::ffi;
+use std::sync::OnceLock;
+
+use super::effects::{self, flag};
+use super::site::Site;
+use crate::recorder::units::current_unit;
+use crate::recorder::writes::{Strength, WHOLE};
+use crate::recorder::{observe, recorder, walk, Recorder, NO_UNIT};
+use clew_trace::{Access, ExternalKind, WriteKind};
+
+/// A callable that passes calls on.
+#[repr(C)]
+pub struct Forwarder {
+    head: ffi::PyObject,
+    vectorcall: Option<ffi::vectorcallfunc>,
+    callee: *mut ffi::PyObject,
+    receiver: *mut ffi::PyObject,
+    site: *mut Site,
+    spec: u32,
+}
+
+/// Stands for the receiver of a method call between the look-up of the method and the call.
+#[repr(C)]
+struct Receiver {
+    head: ffi::PyObject,
+    object: *mut ffi::PyObject,
+    site: *mut Site,
+}
+
+struct Types {
+    forwarder: *mut ffi::PyTypeObject,
+    receiver: *mut ffi::PyTypeObject,
+}
+// SAFETY: heap types, used with the interpreter lock held.
+unsafe impl Send for Types {}
+unsafe impl Sync for Types {}
+
+static TYPES: OnceLock<Types> = OnceLock::new();
+
+fn types() -> &'static Types {
+    TYPES.get_or_init(|| {
+        let mut members = [
+            ffi::PyMemberDef {
+                name: c"__vectorcalloffset__".as_ptr(),
+                type_code: ffi::Py_T_PYSSIZET,
+                offset: std::mem::offset_of!(Forwarder, vectorcall) as isize,
+                flags: ffi::Py_READONLY,
+                doc: std::ptr::null(),
+            },
+            // SAFETY: an all-zero entry ends the table.
+            unsafe { std::mem::zeroed() },
+        ];
+        let forwarder = make_type(
+            c"clew._clew.Forwarder",
+            size_of::<Forwarder>(),
+            ffi::Py_TPFLAGS_HAVE_VECTORCALL,
+            &mut [
+                ffi::PyType_Slot { slot: ffi::Py_tp_dealloc, pfunc: forwarder_dealloc as *mut _ },
+                ffi::PyType_Slot { slot: ffi::Py_tp_call, pfunc: ffi::PyVectorcall_Call as *mut _ },
+                ffi::PyType_Slot { slot: ffi::Py_tp_getattro, pfunc: forwarder_getattr as *mut _ },
+                ffi::PyType_Slot { slot: ffi::Py_tp_members, pfunc: members.as_mut_ptr().cast() },
+                ffi::PyType_Slot { slot: 0, pfunc: std::ptr::null_mut() },
+            ],
+        );
+        let receiver = make_type(
+            c"clew._clew.Receiver",
+            size_of::<Receiver>(),
+            0,
+            &mut [
+                ffi::PyType_Slot { slot: ffi::Py_tp_dealloc, pfunc: receiver_dealloc as *mut _ },
+                ffi::PyType_Slot { slot: ffi::Py_tp_getattro, pfunc: receiver_getattr as *mut _ },
+                ffi::PyType_Slot { slot: 0, pfunc: std::ptr::null_mut() },
+            ],
+        );
+        Types { forwarder, receiver }
+    })
+}
+
+fn make_type(
+    name: &'static std::ffi::CStr,
+    size: usize,
+    flags: std::ffi::c_ulong,
+    slots: &mut [ffi::PyType_Slot],
+) -> *mut ffi::PyTypeObject {
+    let mut spec = ffi::PyType_Spec {
+        name: name.as_ptr(),
+        basicsize: size as i32,
+        itemsize: 0,
+        flags: (ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION | flags) as u32,
+        slots: slots.as_mut_ptr(),
+    };
+    // SAFETY: the specification is complete and lives through the call.
+    unsafe { ffi::PyType_FromSpec(&raw mut spec).cast() }
+}
+
+unsafe extern "C" fn forwarder_dealloc(object: *mut ffi::PyObject) {
+    // SAFETY: the last reference is gone; every field holds a reference or null.
+    unsafe {
+        let this = object.cast::<Forwarder>();
+        let (callee, receiver, site) = ((*this).callee, (*this).receiver, (*this).site);
+        let tp = ffi::Py_TYPE(object);
+        ffi::PyObject_Free(object.cast());
+        ffi::Py_DECREF(tp.cast());
+        ffi::Py_XDECREF(callee);
+        ffi::Py_XDECREF(receiver);
+        ffi::Py_XDECREF(site.cast());
+    }
+}
+
+/// Error messages of the interpreter name the callee: attributes are the callee's.
+unsafe extern "C" fn forwarder_getattr(object: *mut ffi::PyObject, name: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: called by the interpreter with live objects.
+    unsafe { ffi::PyObject_GetAttr((*object.cast::<Forwarder>()).callee, name) }
+}
+
+unsafe extern "C" fn receiver_dealloc(object: *mut ffi::PyObject) {
+    // SAFETY: as for `forwarder_dealloc`.
+    unsafe {
+        let this = object.cast::<Receiver>();
+        let (inner, site) = ((*this).object, (*this).site);
+        let tp = ffi::Py_TYPE(object);
+        ffi::PyObject_Free(object.cast());
+        ffi::Py_DECREF(tp.cast());
+        ffi::Py_XDECREF(inner);
+        ffi::Py_XDECREF(site.cast());
+    }
+}
+
+/// A forwarder for `callee` (a new reference to it is taken).
+///
+/// # Safety
+/// The interpreter lock is held; all pointers are live (`receiver` may be null).
+pub unsafe fn forwarder(
+    callee: *mut ffi::PyObject,
+    receiver: *mut ffi::PyObject,
+    site: *mut Site,
+    spec: u32,
+) -> *mut ffi::PyObject {
+    // SAFETY: memory is initialised in full before anybody sees it.
+    unsafe {
+        let memory = ffi::PyObject_Malloc(size_of::<Forwarder>()).cast::<Forwarder>();
+        if memory.is_null() {
+            return ffi::PyErr_NoMemory();
+        }
+        ffi::PyObject_Init(memory.cast(), types().forwarder);
+        (*memory).vectorcall = Some(forward);
+        ffi::Py_INCREF(callee);
+        (*memory).callee = callee;
+        ffi::Py_XINCREF(receiver);
+        (*memory).receiver = receiver;
+        ffi::Py_INCREF(site.cast());
+        (*memory).site = site;
+        (*memory).spec = spec;
+        memory.cast()
+    }
+}
+
+/// A stand-in for the receiver of a method call.
+///
+/// # Safety
+/// As for [`forwarder`].
+pub unsafe fn receiver(object: *mut ffi::PyObject, site: *mut Site) -> *mut ffi::PyObject {
+    // SAFETY: memory is initialised in full before anybody sees it.
+    unsafe {
+        let memory = ffi::PyObject_Malloc(size_of::<Receiver>()).cast::<Receiver>();
+        if memory.is_null() {
+            return ffi::PyErr_NoMemory();
+        }
+        ffi::PyObject_Init(memory.cast(), types().receiver);
+        ffi::Py_INCREF(object);
+        (*memory).object = object;
+        ffi::Py_INCREF(site.cast());
+        (*memory).site = site;
+        memory.cast()
+    }
+}
+
+unsafe extern "C" fn receiver_getattr(object: *mut ffi::PyObject, name: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: called by the interpreter with live objects.
+    unsafe {
+        let this = object.cast::<Receiver>();
+        let (inner, site) = ((*this).object, (*this).site);
+        let method = ffi::PyObject_GetAttr(inner, name);
+        if method.is_null() {
+            return method;
+        }
+        let result = super::callee::wrap(site, method, inner);
+        ffi::Py_DECREF(method);
+        result
+    }
+}
+
+unsafe extern "C" fn forward(
+    object: *mut ffi::PyObject,
+    args: *const *mut ffi::PyObject,
+    nargsf: usize,
+    kwnames: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: the interpreter keeps the forwarder and the arguments alive through the call.
+    unsafe {
+        let this = object.cast::<Forwarder>();
+        let call = Call {
+            site: (*this).site,
+            receiver: (*this).receiver,
+            args,
+            n_args: ffi::PyVectorcall_NARGS(nargsf) as usize,
+            kwnames,
+        };
+        let unit = current_unit();
+        let Some(recorder) = recorder() else {
+            return ffi::PyObject_Vectorcall((*this).callee, args, nargsf, kwnames);
+        };
+        let spec_id = (*this).spec;
+        let flags = recorder.specs.spec(spec_id).flags;
+        let before = call.before(recorder, unit, flags);
+        let result = ffi::PyObject_Vectorcall((*this).callee, args, nargsf, kwnames);
+        let error = if result.is_null() { Error::fetch() } else { Error::none() };
+        call.after(unit, spec_id, flags, &before);
+        if result.is_null() {
+            error.restore();
+        }
+        result
+    }
+}
+
+/// An exception set aside while Python code may run.
+pub struct Error {
+    kind: *mut ffi::PyObject,
+    value: *mut ffi::PyObject,
+    traceback: *mut ffi::PyObject,
+}
+
+impl Error {
+    const fn none() -> Self {
+        Self { kind: std::ptr::null_mut(), value: std::ptr::null_mut(), traceback: std::ptr::null_mut() }
+    }
+
+    /// Takes the current exception.
+    ///
+    /// # Safety
+    /// The interpreter lock is held.
+    pub unsafe fn fetch() -> Self {
+        let mut error = Self::none();
+        // SAFETY: the lock is held; ownership of the parts moves here.
+        unsafe { ffi::PyErr_Fetch(&raw mut error.kind, &raw mut error.value, &raw mut error.traceback) };
+        error
+    }
+
+    /// Makes it the current exception again.
+    ///
+    /// # Safety
+    /// The interpreter lock is held.
+    pub unsafe fn restore(self) {
+        // SAFETY: ownership of the parts moves back.
+        unsafe { ffi::PyErr_Restore(self.kind, self.value, self.traceback) };
+    }
+}
+
+/// One call that is passed on.
+struct Call {
+    site: *mut Site,
+    receiver: *mut ffi::PyObject,
+    args: *const *mut ffi::PyObject,
+    n_args: usize,
+    kwnames: *mut ffi::PyObject,
+}
+
+type Snapshots = Vec<(*mut ffi::PyObject, u64)>;
+
+impl Call {
+    unsafe fn n_keywords(&self) -> usize {
+        // SAFETY: `kwnames` is null or a live tuple.
+        unsafe { if self.kwnames.is_null() { 0 } else { ffi::PyTuple_Size(self.kwnames) as usize } }
+    }
+
+    unsafe fn argument(&self, index: usize) -> *mut ffi::PyObject {
+        // SAFETY: callers stay below the number of arguments.
+        unsafe { *self.args.add(index) }
+    }
+
+    unsafe fn keyword(&self, name: &str) -> Option<*mut ffi::PyObject> {
+        // SAFETY: names and values of a live call.
+        unsafe {
+            for i in 0..self.n_keywords() {
+                let key = ffi::PyTuple_GetItem(self.kwnames, i as isize);
+                if walk::text_of(key) == name {
+                    return Some(self.argument(self.n_args + i));
+                }
+            }
+        }
+        None
+    }
+
+    unsafe fn before(&self, recorder: &mut Recorder, unit: u32, flags: u32) -> Snapshots {
+        let mut snapshots = Snapshots::new();
+        // SAFETY: arguments are alive; nothing here runs user code.
+        unsafe {
+            let n_all = self.n_args + self.n_keywords();
+            if flags & flag::READS_RECEIVER != 0 && !self.receiver.is_null() {
+                recorder.read_deep(unit, self.receiver);
+            }
+            for i in 0..n_all {
+                let argument = self.argument(i);
+                if flags & flag::READS_ARGUMENTS != 0 {
+                    recorder.read_deep(unit, argument);
+                }
+                if flags & flag::CONSUMES_ARGUMENTS != 0 {
+                    super::heap::advance(recorder, unit, argument);
+                }
+            }
+            if flags & flag::OBSERVE != 0 {
+                let parts = std::iter::once(self.receiver).chain((0..n_all).map(|i| self.argument(i)));
+                for part in parts {
+                    if !part.is_null() && observe::worthwhile(part) {
+                        snapshots.push((part, observe::of(part)));
+                    }
+                }
+            }
+        }
+        snapshots
+    }
+
+    unsafe fn after(&self, unit: u32, spec_id: u32, flags: u32, before: &Snapshots) {
+        // SAFETY: the lock is held again after the call; the recorder may have been stopped meanwhile.
+        let Some(recorder) = (unsafe { recorder() }) else { return };
+        let (source, statement) = unsafe { ((*self.site).source, (*self.site).statement) };
+        // SAFETY: arguments are alive through the call.
+        unsafe {
+            for &(part, snapshot) in before {
+                if observe::of(part) != snapshot {
+                    self.write(recorder, unit, part);
+                }
+            }
+            if flags & flag::WRITES_RECEIVER != 0 && !self.receiver.is_null() {
+                self.write(recorder, unit, self.receiver);
+            }
+            if flags & flag::WRITES_ARGUMENT != 0 {
+                let spec = recorder.specs.spec(spec_id).clone();
+                for position in spec.written_positions {
+                    if position < self.n_args {
+                        self.write(recorder, unit, self.argument(position));
+                    }
+                }
+                for keyword in spec.written_keywords {
+                    if let Some(argument) = self.keyword(&keyword) {
+                        self.write(recorder, unit, argument);
+                    }
+                }
+            }
+            if !self.kwnames.is_null() {
+                if let Some(out) = self.keyword("out") {
+                    self.write(recorder, unit, out);
+                }
+                if self.keyword("inplace") == Some(ffi::Py_True()) && !self.receiver.is_null() {
+                    self.write(recorder, unit, self.receiver);
+                }
+            }
+            if flags & flag::STREAM != 0 {
+                self.stream(recorder, unit);
+            }
+            if flags & flag::OUTPUT != 0 {
+                match self.keyword("file") {
+                    Some(file) if file != ffi::Py_None() => {
+                        super::stream::written(recorder, unit, file, source, statement);
+                    }
+                    _ => recorder.touch(source, statement, WriteKind::Output),
+                }
+            }
+            self.hidden_state(recorder, unit, spec_id, flags);
+        }
+    }
+
+    unsafe fn hidden_state(&self, recorder: &mut Recorder, unit: u32, spec_id: u32, flags: u32) {
+        // SAFETY: the lock is held.
+        unsafe {
+            let (source, statement) = ((*self.site).source, (*self.site).statement);
+            if flags & (flag::RANDOM | flag::FIGURE | flag::MODULE_STATE | flag::ENVIRONMENT) != 0 {
+                let kind = if flags & flag::RANDOM != 0 {
+                    ExternalKind::Random
+                } else if flags & flag::ENVIRONMENT != 0 {
+                    ExternalKind::Environment
+                } else {
+                    ExternalKind::Module
+                };
+                let seeds = flags & flag::SEED != 0 && self.n_args > 0 && self.argument(0) != ffi::Py_None();
+                let access = if seeds { Access::Write } else { Access::Update };
+                for state in recorder.specs.spec(spec_id).states.clone() {
+                    let external = recorder.external(kind, &state);
+                    recorder.outside_access(unit, external, access);
+                }
+                if seeds {
+                    recorder.accept_random();
+                }
+                recorder.touch(source, statement, WriteKind::External);
+            }
+            if flags & (flag::CLOCK | flag::NONDETERMINISTIC) != 0 {
+                let kind = if flags & flag::CLOCK != 0 { ExternalKind::Clock } else { ExternalKind::Random };
+                let external = recorder.external(kind, "system");
+                recorder.outside_access(unit, external, Access::Read);
+            }
+            if recorder.check_random(unit) {
+                recorder.touch(source, statement, WriteKind::External);
+            }
+        }
+    }
+
+    unsafe fn write(&self, recorder: &mut Recorder, unit: u32, object: *mut ffi::PyObject) {
+        // SAFETY: `object` is part of a live call.
+        unsafe {
+            (*self.site).touched = true;
+            if unit != NO_UNIT {
+                recorder.write(unit, object, WHOLE, Strength::Updates);
+            }
+        }
+    }
+
+    unsafe fn stream(&self, recorder: &mut Recorder, unit: u32) {
+        // SAFETY: parts of a live call.
+        unsafe {
+            let (source, statement) = ((*self.site).source, (*self.site).statement);
+            let n_all = self.n_args + self.n_keywords();
+            let parts = std::iter::once(self.receiver).chain((0..n_all).map(|i| self.argument(i)));
+            for part in parts.filter(|part| !part.is_null()) {
+                super::stream::written(recorder, unit, part, source, statement);
+            }
+        }
+    }
+}
+
+/// Whether the specification lets the call stay native.
+pub fn is_native(recorder: &Recorder, spec: u32) -> bool {
+    spec == effects::USER || recorder.specs.spec(spec).flags & flag::NATIVE != 0
+}
+
+/// The type of forwarders.
+pub fn forwarder_type() -> *mut ffi::PyTypeObject {
+    types().forwarder
+}

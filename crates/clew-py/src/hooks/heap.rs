@@ -1,0 +1,304 @@
+//! Hooks that return their operand: looks before reads, and marks before writes.
+
+#![allow(unsafe_code)]
+
+use pyo3::ffi;
+
+use super::site::Site;
+use crate::recorder::units::{current_unit, hot, unit_changed};
+use crate::recorder::walk::{is_atom, Family};
+use crate::recorder::writes::{bit, Strength, WHOLE};
+use crate::recorder::{recorder, walk, Recorder};
+use clew_trace::FlowKind;
+
+/// A shallow read of `object`: finds its last writer if an earlier unit wrote it.
+///
+/// # Safety
+/// The interpreter lock is held; `object` is alive.
+#[inline(always)]
+pub unsafe fn look(site: &Site, object: *mut ffi::PyObject) {
+    // SAFETY: as promised; the bitmaps have `mask + 1` bits.
+    unsafe {
+        let hot = hot();
+        if *(*hot).state != (*hot).current {
+            unit_changed();
+        }
+        if !(*hot).any_old {
+            return;
+        }
+        let tp = ffi::Py_TYPE(object);
+        if bit((*hot).old, (*hot).mask, object as usize)
+            || bit((*hot).old, (*hot).mask, tp as usize)
+            || tp == (*hot).ndarray
+            || (*hot).families
+        {
+            look_closer(site, object);
+        }
+    }
+}
+
+#[cold]
+#[inline(never)]
+unsafe fn look_closer(site: &Site, object: *mut ffi::PyObject) {
+    // SAFETY: as for `look`.
+    unsafe {
+        let Some(recorder) = recorder() else { return };
+        let unit = (*hot()).unit;
+        let tp = ffi::Py_TYPE(object);
+        if is_atom(tp) {
+            return;
+        }
+        match recorder.family(tp) {
+            Family::Plain => {
+                read_keys(recorder, unit, site, object as usize);
+                // A class keeps what its instances do not: attributes found on the type.
+                let mut base = tp;
+                while !base.is_null() && (*base).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE != 0 {
+                    read_keys(recorder, unit, site, base as usize);
+                    base = (*base).tp_base;
+                }
+            }
+            Family::Array | Family::Figure | Family::MemoryView => {
+                let owner = recorder.owner(object);
+                recorder.read_address(unit, owner as usize, WHOLE, FlowKind::View);
+            }
+            Family::Frame => {
+                if site.keys.is_empty() {
+                    recorder.read_deep(unit, object);
+                } else {
+                    read_keys(recorder, unit, site, object as usize);
+                }
+            }
+        }
+    }
+}
+
+unsafe fn read_keys(recorder: &mut Recorder, unit: u32, site: &Site, address: usize) {
+    if site.keys.is_empty() {
+        recorder.read_address(unit, address, WHOLE, FlowKind::Data);
+    } else {
+        for &key in &site.keys {
+            recorder.read_address(unit, address, key, FlowKind::Data);
+        }
+    }
+}
+
+/// Hook before an attribute or item load.
+pub unsafe extern "C" fn see(site: *mut ffi::PyObject, object: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: called by the interpreter with live objects; the site is ours.
+    unsafe {
+        look(&*site.cast::<Site>(), object);
+        if ffi::Py_TYPE(object) == (*hot()).defaultdict {
+            if let Some(recorder) = recorder() {
+                recorder.watch_defaultdict(object as usize, (*object.cast::<ffi::PyDictObject>()).ma_used);
+            }
+        }
+        ffi::Py_NewRef(object)
+    }
+}
+
+/// Hook on an operand whose content is read.
+pub unsafe extern "C" fn read(_site: *mut ffi::PyObject, object: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: called by the interpreter with live objects.
+    unsafe {
+        let hot = hot();
+        if *(*hot).state != (*hot).current {
+            unit_changed();
+        }
+        if (*hot).any_old && !is_atom(ffi::Py_TYPE(object)) {
+            walk::read_deep_now(object);
+        }
+        ffi::Py_NewRef(object)
+    }
+}
+
+/// Hook on an operand that is iterated to its end.
+pub unsafe extern "C" fn consume(_site: *mut ffi::PyObject, object: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: called by the interpreter with live objects.
+    unsafe {
+        if !is_atom(ffi::Py_TYPE(object)) {
+            let unit = current_unit();
+            if let Some(recorder) = recorder() {
+                recorder.read_deep(unit, object);
+                advance(recorder, unit, object);
+            }
+        }
+        ffi::Py_NewRef(object)
+    }
+}
+
+/// An iterator that is advanced is written, and so are the iterators it draws from.
+///
+/// # Safety
+/// The interpreter lock is held; `object` is alive.
+pub unsafe fn advance(recorder: &mut Recorder, unit: u32, object: *mut ffi::PyObject) {
+    // SAFETY: as promised; nothing here runs user code.
+    unsafe {
+        if !is_iterator(object) {
+            return;
+        }
+        let mut iterators = Vec::new();
+        walk::reachable(object, 64, |part| {
+            if is_iterator(part) {
+                iterators.push(part);
+            }
+        });
+        for iterator in iterators {
+            recorder.write(unit, iterator, WHOLE, Strength::Updates);
+        }
+    }
+}
+
+unsafe fn is_iterator(object: *mut ffi::PyObject) -> bool {
+    // SAFETY: slots of a live type.
+    unsafe {
+        let tp = ffi::Py_TYPE(object);
+        !is_atom(tp) && (*tp).tp_flags & ffi::Py_TPFLAGS_TYPE_SUBCLASS == 0 && ffi::PyIter_Check(object) != 0
+    }
+}
+
+/// Records a write to the whole object.
+///
+/// # Safety
+/// The interpreter lock is held; both are live.
+pub unsafe fn write_whole(site: *mut Site, object: *mut ffi::PyObject) {
+    // SAFETY: as promised.
+    unsafe {
+        let hot = hot();
+        if *(*hot).state != (*hot).current {
+            unit_changed();
+        }
+        if (*hot).recent[(object as usize >> 4) & 255] == (object as usize, WHOLE) {
+            return;
+        }
+        super::callee::wrote(site, object);
+    }
+}
+
+/// Hook on the receiver of an attribute or item store or deletion.
+pub unsafe extern "C" fn write(site: *mut ffi::PyObject, object: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: called by the interpreter with live objects; the site is ours.
+    unsafe {
+        let site = site.cast::<Site>();
+        let hot = hot();
+        if *(*hot).state != (*hot).current {
+            unit_changed();
+        }
+        (*site).touched = true;
+        let key = (*site).key;
+        if (*hot).recent[(object as usize >> 4) & 255] != (object as usize, key) {
+            if let Some(recorder) = recorder() {
+                // Items are ordered and keys compare: only an attribute's old value is gone without a trace.
+                let is_item = key == WHOLE || (*ffi::Py_TYPE(object)).tp_flags & ffi::Py_TPFLAGS_DICT_SUBCLASS != 0;
+                let strength = if is_item || (*site).update { Strength::Updates } else { Strength::Replaces };
+                recorder.write((*hot).unit, object, key, strength);
+            }
+        }
+        if (*site).update {
+            (*hot).augmented = object;
+            attribute_in_place(site, object);
+        }
+        ffi::Py_NewRef(object)
+    }
+}
+
+/// `o.a += v` may change the object in `o.a` in place.
+unsafe fn attribute_in_place(site: *mut Site, object: *mut ffi::PyObject) {
+    // SAFETY: plain instances only: their attribute look-up runs no user code.
+    unsafe {
+        let tp = ffi::Py_TYPE(object);
+        if (*site).name.is_null() || (*tp).tp_getattro.map(|f| f as usize) != Some(ffi::PyObject_GenericGetAttr as usize) {
+            return;
+        }
+        let found = super::callee::type_lookup(tp, (*site).name);
+        if !found.is_null() && (*ffi::Py_TYPE(found)).tp_descr_set.is_some() && !is_member(found) {
+            return;
+        }
+        let value = ffi::PyObject_GenericGetAttr(object, (*site).name);
+        if value.is_null() {
+            ffi::PyErr_Clear();
+            return;
+        }
+        changed_in_place(site, value);
+        ffi::Py_DECREF(value);
+    }
+}
+
+unsafe fn is_member(descriptor: *mut ffi::PyObject) -> bool {
+    // SAFETY: comparing addresses of types.
+    unsafe { ffi::Py_TYPE(descriptor) == &raw mut ffi::PyMemberDescr_Type }
+}
+
+/// Records a write if the type can change in place under an augmented operator.
+unsafe fn changed_in_place(site: *mut Site, value: *mut ffi::PyObject) {
+    // SAFETY: slots of a live type.
+    unsafe {
+        let tp = ffi::Py_TYPE(value);
+        if is_atom(tp) || !has_in_place(tp) {
+            return;
+        }
+        write_whole(site, value);
+    }
+}
+
+unsafe fn has_in_place(tp: *mut ffi::PyTypeObject) -> bool {
+    // SAFETY: slot tables of a live type are live.
+    unsafe {
+        let numbers = (*tp).tp_as_number;
+        let sequence = (*tp).tp_as_sequence;
+        (!numbers.is_null()
+            && ((*numbers).nb_inplace_add.is_some()
+                || (*numbers).nb_inplace_subtract.is_some()
+                || (*numbers).nb_inplace_multiply.is_some()
+                || (*numbers).nb_inplace_or.is_some()
+                || (*numbers).nb_inplace_and.is_some()
+                || (*numbers).nb_inplace_xor.is_some()
+                || (*numbers).nb_inplace_true_divide.is_some()
+                || (*numbers).nb_inplace_matrix_multiply.is_some()))
+            || (!sequence.is_null()
+                && ((*sequence).sq_inplace_concat.is_some() || (*sequence).sq_inplace_repeat.is_some()))
+    }
+}
+
+/// Hook before `x += v` on a name.
+pub unsafe extern "C" fn in_place(site: *mut ffi::PyObject, object: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: called by the interpreter with live objects; the site is ours.
+    unsafe {
+        changed_in_place(site.cast(), object);
+        ffi::Py_NewRef(object)
+    }
+}
+
+/// Hook on the key of `o[k] += v`: the element may change in place.
+pub unsafe extern "C" fn item_key(site: *mut ffi::PyObject, key: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: `augmented` was set by the write hook of the same statement and is kept alive by the frame that is
+    // evaluating it; it is used once.
+    unsafe {
+        let hot = hot();
+        let object = std::mem::replace(&mut (*hot).augmented, std::ptr::null_mut());
+        let plain_key = ffi::Py_TYPE(key) == &raw mut ffi::PyLong_Type || ffi::Py_TYPE(key) == &raw mut ffi::PyUnicode_Type;
+        if !object.is_null() && plain_key {
+            let tp = ffi::Py_TYPE(object);
+            if tp == &raw mut ffi::PyList_Type && ffi::PyLong_Check(key) != 0 {
+                let mut index = ffi::PyLong_AsSsize_t(key);
+                let size = ffi::PyList_Size(object);
+                if index < 0 {
+                    index += size;
+                }
+                if ffi::PyErr_Occurred().is_null() && index >= 0 && index < size {
+                    changed_in_place(site.cast(), ffi::PyList_GetItem(object, index));
+                } else {
+                    ffi::PyErr_Clear();
+                }
+            } else if (*tp).tp_flags & ffi::Py_TPFLAGS_DICT_SUBCLASS != 0 {
+                let value = ffi::PyDict_GetItemWithError(object, key);
+                if value.is_null() {
+                    ffi::PyErr_Clear();
+                } else {
+                    changed_in_place(site.cast(), value);
+                }
+            }
+        }
+        ffi::Py_NewRef(key)
+    }
+}

@@ -1,0 +1,146 @@
+//! A site as the hooks see it: the C-level `self` of one hook function.
+//!
+//! Each inserted hook is a `PyCFunction` whose `self` is its site, so that a call passes only the operand.
+
+#![allow(unsafe_code)]
+
+use pyo3::ffi;
+use std::sync::OnceLock;
+
+/// State of one hook. Interpreter-lock protected, like every Python object.
+#[repr(C)]
+pub struct Site {
+    head: ffi::PyObject,
+    /// Source of the recording.
+    pub source: u32,
+    /// Statement in it.
+    pub statement: u32,
+    /// Key of a write, scope of a resume, function or catcher, by the kind of hook.
+    pub key: u32,
+    /// Whether it was seen to change an object.
+    pub touched: bool,
+    /// For writes: the statement also reads (augmented assignment).
+    pub update: bool,
+    /// Whether calls through it go to the event log.
+    pub logged: bool,
+    /// Whether it stands at module level of the program.
+    pub is_unit: bool,
+    /// What was decided for `cached`.
+    pub decision: u8,
+    /// Type or callee that the decision was made for (borrowed, compared only) and its version.
+    pub cached: usize,
+    pub version: u32,
+    /// Attribute name (a `str`, one reference owned), or null.
+    pub name: *mut ffi::PyObject,
+    /// Unit object of a mark, or null; one reference owned.
+    pub unit: *mut ffi::PyObject,
+    /// Keys that a look serves; empty for the whole object.
+    pub keys: Box<[u32]>,
+    /// Names that a hook looks up in the module's globals.
+    pub names: Box<[String]>,
+    /// Coverage list and list of entered functions of the source (borrowed: the source holds them).
+    pub coverage: *mut ffi::PyObject,
+    pub entered: *mut ffi::PyObject,
+}
+
+struct TypePointer(*mut ffi::PyTypeObject);
+// SAFETY: a heap type is immutable here and used with the interpreter lock held.
+unsafe impl Send for TypePointer {}
+unsafe impl Sync for TypePointer {}
+
+static TYPE: OnceLock<TypePointer> = OnceLock::new();
+
+unsafe extern "C" fn site_dealloc(object: *mut ffi::PyObject) {
+    // SAFETY: the last reference is gone; fields were initialised by `new`.
+    unsafe {
+        let site = object.cast::<Site>();
+        ffi::Py_XDECREF((*site).name);
+        ffi::Py_XDECREF((*site).unit);
+        std::ptr::drop_in_place(&raw mut (*site).keys);
+        std::ptr::drop_in_place(&raw mut (*site).names);
+        let tp = ffi::Py_TYPE(object);
+        ffi::PyObject_Free(object.cast());
+        ffi::Py_DECREF(tp.cast());
+    }
+}
+
+fn site_type() -> *mut ffi::PyTypeObject {
+    TYPE.get_or_init(|| {
+        let mut slots = [
+            ffi::PyType_Slot { slot: ffi::Py_tp_dealloc, pfunc: site_dealloc as *mut _ },
+            ffi::PyType_Slot { slot: 0, pfunc: std::ptr::null_mut() },
+        ];
+        let mut spec = ffi::PyType_Spec {
+            name: c"clew._clew.Site".as_ptr(),
+            basicsize: size_of::<Site>() as i32,
+            itemsize: 0,
+            flags: (ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION) as u32,
+            slots: slots.as_mut_ptr(),
+        };
+        // SAFETY: the specification is complete and lives through the call.
+        TypePointer(unsafe { ffi::PyType_FromSpec(&raw mut spec).cast() })
+    })
+    .0
+}
+
+impl Site {
+    /// A new site (one reference), or null with an error set.
+    ///
+    /// # Safety
+    /// The interpreter lock is held.
+    pub unsafe fn new(source: u32, statement: u32) -> *mut Self {
+        // SAFETY: memory of the object domain is initialised in full before anybody sees it.
+        unsafe {
+            let tp = site_type();
+            if tp.is_null() {
+                return std::ptr::null_mut();
+            }
+            let memory = ffi::PyObject_Malloc(size_of::<Self>()).cast::<Self>();
+            if memory.is_null() {
+                ffi::PyErr_NoMemory();
+                return memory;
+            }
+            ffi::PyObject_Init(memory.cast(), tp);
+            let head = std::ptr::read(&raw const (*memory).head);
+            std::ptr::write(
+                memory,
+                Self {
+                    head,
+                    source,
+                    statement,
+                    key: 0,
+                    touched: false,
+                    update: false,
+                    logged: false,
+                    is_unit: false,
+                    decision: 0,
+                    cached: 0,
+                    version: 0,
+                    name: std::ptr::null_mut(),
+                    unit: std::ptr::null_mut(),
+                    keys: Box::default(),
+                    names: Box::default(),
+                    coverage: std::ptr::null_mut(),
+                    entered: std::ptr::null_mut(),
+                },
+            );
+            memory
+        }
+    }
+}
+
+/// Makes the C-level function of a hook: `self` is the site. The garbage collector does not see it.
+///
+/// # Safety
+/// The interpreter lock is held, `definition` lives for the process, `site` is a live site.
+pub unsafe fn function(definition: *mut ffi::PyMethodDef, site: *mut Site) -> *mut ffi::PyObject {
+    // SAFETY: as promised; the function takes its own reference to the site.
+    unsafe {
+        let function = ffi::PyCFunction_NewEx(definition, site.cast(), std::ptr::null_mut());
+        if !function.is_null() {
+            ffi::PyObject_GC_UnTrack(function.cast());
+        }
+        function
+    }
+}
+

@@ -1,0 +1,257 @@
+//! Iterators and context managers that re-establish the running unit around the ones they wrap.
+//!
+//! `for` headers at module level run again at each turn, and `__exit__` runs after the block: by then the
+//! running unit is a statement of the block. A wrapper sets it back. Neither is visible to the program: a `for`
+//! keeps its iterator to itself, and `with ... as x` binds what `__enter__` returns.
+
+#![allow(unsafe_code)]
+
+use pyo3::ffi;
+use std::sync::OnceLock;
+
+use super::heap;
+use super::site::Site;
+use crate::recorder::units::{current_unit, enter_unit};
+use crate::recorder::writes::{Strength, WHOLE};
+use crate::recorder::{recorder, walk};
+
+/// Wraps what is iterated or entered, with the site it belongs to.
+#[repr(C)]
+struct Wrapper {
+    head: ffi::PyObject,
+    inner: *mut ffi::PyObject,
+    container: *mut ffi::PyObject,
+    site: *mut Site,
+}
+
+struct Types {
+    iterator: *mut ffi::PyTypeObject,
+    manager: *mut ffi::PyTypeObject,
+}
+// SAFETY: heap types, used with the interpreter lock held.
+unsafe impl Send for Types {}
+unsafe impl Sync for Types {}
+
+static TYPES: OnceLock<Types> = OnceLock::new();
+
+fn types() -> &'static Types {
+    TYPES.get_or_init(|| {
+        let iterator = make_type(
+            c"clew._clew.Iterator",
+            &mut [
+                ffi::PyType_Slot { slot: ffi::Py_tp_dealloc, pfunc: dealloc as *mut _ },
+                ffi::PyType_Slot { slot: ffi::Py_tp_iter, pfunc: ffi::PyObject_SelfIter as *mut _ },
+                ffi::PyType_Slot { slot: ffi::Py_tp_iternext, pfunc: next as *mut _ },
+                ffi::PyType_Slot { slot: 0, pfunc: std::ptr::null_mut() },
+            ],
+        );
+        static mut METHODS: [ffi::PyMethodDef; 3] = [
+            ffi::PyMethodDef {
+                ml_name: c"__enter__".as_ptr(),
+                ml_meth: ffi::PyMethodDefPointer { PyCFunction: enter },
+                ml_flags: ffi::METH_NOARGS,
+                ml_doc: std::ptr::null(),
+            },
+            ffi::PyMethodDef {
+                ml_name: c"__exit__".as_ptr(),
+                ml_meth: ffi::PyMethodDefPointer { PyCFunction: exit },
+                ml_flags: ffi::METH_VARARGS,
+                ml_doc: std::ptr::null(),
+            },
+            ffi::PyMethodDef::zeroed(),
+        ];
+        let manager = make_type(
+            c"clew._clew.Manager",
+            &mut [
+                ffi::PyType_Slot { slot: ffi::Py_tp_dealloc, pfunc: dealloc as *mut _ },
+                ffi::PyType_Slot { slot: ffi::Py_tp_methods, pfunc: (&raw mut METHODS).cast() },
+                ffi::PyType_Slot { slot: 0, pfunc: std::ptr::null_mut() },
+            ],
+        );
+        Types { iterator, manager }
+    })
+}
+
+fn make_type(name: &'static std::ffi::CStr, slots: &mut [ffi::PyType_Slot]) -> *mut ffi::PyTypeObject {
+    let mut spec = ffi::PyType_Spec {
+        name: name.as_ptr(),
+        basicsize: size_of::<Wrapper>() as i32,
+        itemsize: 0,
+        flags: (ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION) as u32,
+        slots: slots.as_mut_ptr(),
+    };
+    // SAFETY: the specification is complete and lives through the call.
+    unsafe { ffi::PyType_FromSpec(&raw mut spec).cast() }
+}
+
+unsafe extern "C" fn dealloc(object: *mut ffi::PyObject) {
+    // SAFETY: the last reference is gone.
+    unsafe {
+        let this = object.cast::<Wrapper>();
+        let (inner, container, site) = ((*this).inner, (*this).container, (*this).site);
+        let tp = ffi::Py_TYPE(object);
+        ffi::PyObject_Free(object.cast());
+        ffi::Py_DECREF(tp.cast());
+        ffi::Py_XDECREF(inner);
+        ffi::Py_XDECREF(container);
+        ffi::Py_XDECREF(site.cast());
+    }
+}
+
+/// Takes over the references to `inner` and `container`.
+unsafe fn wrapper(
+    tp: *mut ffi::PyTypeObject,
+    inner: *mut ffi::PyObject,
+    container: *mut ffi::PyObject,
+    site: *mut Site,
+) -> *mut ffi::PyObject {
+    // SAFETY: memory is initialised in full before anybody sees it.
+    unsafe {
+        let memory = ffi::PyObject_Malloc(size_of::<Wrapper>()).cast::<Wrapper>();
+        if memory.is_null() {
+            ffi::Py_DECREF(inner);
+            ffi::Py_XDECREF(container);
+            return ffi::PyErr_NoMemory();
+        }
+        ffi::PyObject_Init(memory.cast(), tp);
+        (*memory).inner = inner;
+        (*memory).container = container;
+        ffi::Py_INCREF(site.cast());
+        (*memory).site = site;
+        memory.cast()
+    }
+}
+
+/// Hook on the iterable of a `for` at module level.
+pub unsafe extern "C" fn iterate(site: *mut ffi::PyObject, object: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: called by the interpreter with live objects; the site is ours.
+    unsafe {
+        let tp = ffi::Py_TYPE(object);
+        if walk::is_atom(tp) || tp == &raw mut ffi::PyTuple_Type {
+            return ffi::Py_NewRef(object);
+        }
+        let unit = current_unit();
+        if let Some(recorder) = recorder() {
+            recorder.read_deep(unit, object);
+        }
+        let inner = ffi::PyObject_GetIter(object);
+        if inner.is_null() {
+            return inner;
+        }
+        let container = if inner == object { std::ptr::null_mut() } else { ffi::Py_NewRef(object) };
+        wrapper(types().iterator, inner, container, site.cast())
+    }
+}
+
+unsafe extern "C" fn next(object: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: called by the interpreter with a live wrapper.
+    unsafe {
+        let this = object.cast::<Wrapper>();
+        let site = (*this).site;
+        if !(*site).unit.is_null() {
+            enter_unit((*site).unit);
+        }
+        if (*this).container.is_null() {
+            let unit = current_unit();
+            if let Some(recorder) = recorder() {
+                heap::advance(recorder, unit, (*this).inner);
+            }
+        } else {
+            heap::look(&*site, (*this).container);
+        }
+        match (*ffi::Py_TYPE((*this).inner)).tp_iternext {
+            Some(next) => next((*this).inner),
+            None => ffi::PyIter_Next((*this).inner),
+        }
+    }
+}
+
+/// Hook on a context expression.
+pub unsafe extern "C" fn manager(site: *mut ffi::PyObject, object: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: called by the interpreter with live objects; the site is ours.
+    unsafe {
+        let tp = ffi::Py_TYPE(object);
+        let names = super::names();
+        let enters = !super::callee::type_lookup(tp, names.enter).is_null();
+        if !enters || super::callee::type_lookup(tp, names.exit).is_null() {
+            return ffi::Py_NewRef(object);
+        }
+        wrapper(types().manager, ffi::Py_NewRef(object), std::ptr::null_mut(), site.cast())
+    }
+}
+
+/// The bound special method of the wrapped manager (new reference).
+unsafe fn special(object: *mut ffi::PyObject, name: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: looked up on the type, as the interpreter does.
+    unsafe {
+        let tp = ffi::Py_TYPE(object);
+        let found = super::callee::type_lookup(tp, name);
+        if found.is_null() {
+            ffi::PyErr_SetObject(ffi::PyExc_AttributeError, name);
+            return found;
+        }
+        match (*ffi::Py_TYPE(found)).tp_descr_get {
+            Some(get) => get(found, object, tp.cast()),
+            None => ffi::Py_NewRef(found),
+        }
+    }
+}
+
+unsafe extern "C" fn enter(object: *mut ffi::PyObject, _nothing: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: called by the interpreter with a live wrapper.
+    unsafe {
+        let this = object.cast::<Wrapper>();
+        let method = special((*this).inner, super::names().enter);
+        if method.is_null() {
+            return method;
+        }
+        let result = ffi::PyObject_CallNoArgs(method);
+        ffi::Py_DECREF(method);
+        touched(this);
+        result
+    }
+}
+
+unsafe extern "C" fn exit(object: *mut ffi::PyObject, args: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: called by the interpreter with a live wrapper and a tuple of three.
+    unsafe {
+        let this = object.cast::<Wrapper>();
+        let site = (*this).site;
+        if !(*site).unit.is_null() {
+            enter_unit((*site).unit);
+        }
+        let method = special((*this).inner, super::names().exit);
+        if method.is_null() {
+            return method;
+        }
+        let result = ffi::PyObject_Call(method, args, std::ptr::null_mut());
+        ffi::Py_DECREF(method);
+        touched(this);
+        let error = ffi::PyTuple_GetItem(args, 1);
+        if !result.is_null() && !error.is_null() && error != ffi::Py_None() && ffi::PyExceptionInstance_Check(error) != 0 {
+            let swallowed = ffi::PyObject_IsTrue(result);
+            if swallowed == 1 {
+                super::marks::raised_at(site, error);
+            } else if swallowed < 0 {
+                ffi::PyErr_Clear();
+            }
+        }
+        result
+    }
+}
+
+/// Entering and leaving change a foreign manager, and what it writes into; user code tells for itself.
+unsafe fn touched(this: *mut Wrapper) {
+    // SAFETY: a live wrapper; a pending exception is set aside.
+    unsafe {
+        let unit = current_unit();
+        let error = super::forward::Error::fetch();
+        if let Some(recorder) = recorder() {
+            let (site, inner) = ((*this).site, (*this).inner);
+            recorder.write(unit, inner, WHOLE, Strength::Updates);
+            super::stream::written(recorder, unit, inner, (*site).source, (*site).statement);
+            recorder.check_random(unit);
+        }
+        error.restore();
+    }
+}

@@ -1,0 +1,380 @@
+//! From the recorder's tables to a [`RunTrace`].
+
+#![allow(unsafe_code)]
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+
+use super::units::{current_unit, hot};
+use super::writes::WHOLE;
+use rustc_hash::FxHashMap;
+
+use super::{recorder, walk, LoadedSource, NotedBinding, Recorder, NO_UNIT};
+use clew_trace::{
+    Arm, Binding, Flow, FlowKind, FunctionEntry, Raised, RunTrace, ScopeId, SourceId, SourceRecord, SourceTable,
+    StatementId, StatementKind, Touched, WriteKind,
+};
+
+/// Objects that the walk from one top-level name may visit.
+const NAME_BUDGET: usize = 200_000;
+/// Notes of one name at one statement beyond which only every power of two is taken.
+const FREE_NOTES: u32 = 8;
+
+/// Notes the value of a top-level name that is about to be bound anew.
+///
+/// # Safety
+/// The interpreter lock is held; `value` is alive.
+pub unsafe fn note(name: &str, value: *mut ffi::PyObject, until: u32) {
+    // SAFETY: as promised.
+    unsafe {
+        current_unit();
+        let Some(recorder) = recorder() else { return };
+        let key = (until, recorder.key(name));
+        let count = recorder.note_counts.entry(key).or_insert(0);
+        *count += 1;
+        let count = *count;
+        let writers = recorder.writers_below(value, walk::WALK_BUDGET);
+        if let Some(noted) = recorder.notes.iter_mut().find(|noted| noted.until == until && noted.name == name) {
+            for writer in writers {
+                if !noted.writers.contains(&writer) {
+                    noted.writers.push(writer);
+                }
+            }
+            if count > FREE_NOTES && !count.is_power_of_two() {
+                return;
+            }
+        } else {
+            recorder.notes.push(NotedBinding {
+                name: name.to_owned(),
+                until,
+                writers,
+                fingerprint: None,
+                summary: String::new(),
+            });
+        }
+    }
+}
+
+impl Recorder {
+    /// Units that last wrote something reachable from the value.
+    ///
+    /// # Safety
+    /// The interpreter lock is held; `value` is alive.
+    pub unsafe fn writers_below(&mut self, value: *mut ffi::PyObject, budget: usize) -> Vec<u32> {
+        // SAFETY: as promised.
+        unsafe {
+            if (*hot()).n_known == 0 || walk::is_atom(ffi::Py_TYPE(value)) {
+                return Vec::new();
+            }
+            let mut found = Vec::new();
+            let complete = self.known_below(value, budget, &mut found);
+            if !complete {
+                return self.written.all_writers();
+            }
+            let mut writers: Vec<u32> = found
+                .into_iter()
+                .flat_map(|address| self.written.writers(address, WHOLE).collect::<Vec<_>>())
+                .filter(|unit| *unit != NO_UNIT)
+                .collect();
+            writers.sort_unstable();
+            writers.dedup();
+            writers
+        }
+    }
+
+    /// Whether some source stores an attribute of this name, so that an instance may hide the method.
+    pub fn method_may_be_shadowed(&self, name: &str) -> bool {
+        self.stored_attributes.contains(name)
+    }
+}
+
+fn executed(source: &LoadedSource) -> Vec<StatementId> {
+    let table = &source.table;
+    let mut ran: Vec<bool> = (0..table.statements.len())
+        .map(|i| {
+            // SAFETY: the list has one slot a statement; the lock is held while finishing.
+            unsafe {
+                let slot = *(*source.coverage.cast::<ffi::PyListObject>()).ob_item.add(i);
+                slot != ffi::Py_None()
+            }
+        })
+        .collect();
+    close_coverage(source, &mut ran);
+    ran.iter().enumerate().filter(|(_, ran)| **ran).map(|(i, _)| StatementId(i as u32)).collect()
+}
+
+/// Marks stand at the beginnings of blocks; what follows in a block ran too, and so did what is around it.
+fn close_coverage(source: &LoadedSource, ran: &mut [bool]) {
+    let table = &source.table;
+    // Around: a statement that ran means that the compound statements around it did.
+    for i in (0..ran.len()).rev() {
+        if ran[i] {
+            if let Some(parent) = table.statements[i].parent {
+                ran[parent.index()] = true;
+            }
+        }
+    }
+    // After: an unmarked statement ran if the one before it in its block did and goes on to it; a block's first,
+    // if the block is one that is always entered, or if anything after it in the block ran.
+    let mut before: FxHashMap<(Option<StatementId>, Arm), usize> = FxHashMap::default();
+    for i in 0..ran.len() {
+        let statement = &table.statements[i];
+        let previous = before.insert((statement.parent, statement.arm), i);
+        if ran[i] || source.marked.binary_search(&StatementId(i as u32)).is_ok() {
+            continue;
+        }
+        ran[i] = match (previous, statement.parent) {
+            (Some(previous), _) => ran[previous] && goes_on(table, previous),
+            (None, None) => true,
+            (None, Some(parent)) => {
+                let always = matches!(table.statement(parent).kind, StatementKind::Try | StatementKind::Class)
+                    && statement.arm == Arm::Body;
+                ran[parent.index()] && (always || followed(table, ran, i))
+            }
+        };
+    }
+}
+
+/// Whether a later statement of the same block ran.
+fn followed(table: &SourceTable, ran: &[bool], index: usize) -> bool {
+    let statement = &table.statements[index];
+    let end = statement.parent.map_or(u32::MAX, |parent| table.statement(parent).last_line);
+    table.statements[index + 1..]
+        .iter()
+        .zip(&ran[index + 1..])
+        .take_while(|(other, _)| other.first_line <= end)
+        .any(|(other, ran)| *ran && other.parent == statement.parent && other.arm == statement.arm)
+}
+
+fn goes_on(table: &SourceTable, index: usize) -> bool {
+    use StatementKind::{Break, Continue, Raise, Return};
+    !matches!(table.statements[index].kind, Return | Raise | Break | Continue)
+}
+
+/// The statements of the catcher's block whose text covers the line, in the catcher's scope.
+fn raisers(table: &SourceTable, catcher: StatementId, line: u32) -> Vec<StatementId> {
+    let scope = table.statement(catcher).scope;
+    let candidates = table.statements.iter().enumerate().filter(|(i, statement)| {
+        statement.scope == scope
+            && *i as u32 > catcher.0
+            && statement.first_line <= line
+            && line <= statement.last_line
+            && is_inside(table, StatementId(*i as u32), catcher)
+    });
+    let all: Vec<(u32, StatementId)> =
+        candidates.map(|(i, s)| (s.last_line - s.first_line, StatementId(i as u32))).collect();
+    let Some(least) = all.iter().map(|(span, _)| *span).min() else { return Vec::new() };
+    all.into_iter().filter(|(span, _)| *span == least).map(|(_, id)| id).collect()
+}
+
+fn is_inside(table: &SourceTable, mut id: StatementId, ancestor: StatementId) -> bool {
+    while let Some(parent) = table.statement(id).parent {
+        if parent == ancestor {
+            return true;
+        }
+        id = parent;
+    }
+    false
+}
+
+fn touched(recorder: &Recorder, sources: &[SourceRecord]) -> Vec<Touched> {
+    let mut all = Vec::new();
+    for (i, source) in recorder.sources.iter().enumerate() {
+        for &site in &source.sites {
+            // SAFETY: sites are kept alive by the source.
+            let (statement, touched) = unsafe { ((*site).statement, (*site).touched) };
+            if touched {
+                let (source, statement) = (SourceId(i as u32), StatementId(statement));
+                all.push(Touched { source, statement, kind: WriteKind::Object });
+            }
+        }
+        for &statement in &source.touching {
+            if sources[i].executed.binary_search(&statement).is_ok() {
+                all.push(Touched { source: SourceId(i as u32), statement, kind: WriteKind::Object });
+            }
+        }
+    }
+    for &(source, statement, kind) in &recorder.touched_outside {
+        all.push(Touched { source: SourceId(source), statement: StatementId(statement), kind });
+    }
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+fn unit_or_none(unit: u32) -> Option<StatementId> {
+    (unit != NO_UNIT).then_some(StatementId(unit))
+}
+
+/// What a thread did cannot be told from what the main thread did meanwhile: these units depend on each other.
+fn join_threads(recorder: &mut Recorder) {
+    let mut units: Vec<u32> = recorder.threaded.iter().copied().filter(|unit| *unit != NO_UNIT).collect();
+    units.sort_unstable();
+    if recorder.threaded.len() > 1 {
+        for pair in units.windows(2) {
+            recorder.flow(pair[0], pair[1], FlowKind::Data);
+            recorder.flow(pair[1], pair[0], FlowKind::Data);
+        }
+    }
+}
+
+/// Values of the top-level names now, and those noted on the way.
+fn bindings(py: Python<'_>, globals: &Bound<'_, PyDict>) -> Vec<Binding> {
+    let describe = py.import("clew.fingerprint").and_then(|module| module.getattr("describe")).ok();
+    let mut all = Vec::new();
+    for (name, value) in globals.copy().iter().flat_map(|copy| copy.iter()) {
+        let Ok(name) = name.extract::<String>() else { continue };
+        if name.starts_with("__") && name.ends_with("__") {
+            continue;
+        }
+        // SAFETY: the lock is held and the value alive; the borrow ends before Python code runs below.
+        let writers = unsafe {
+            recorder().map(|recorder| recorder.writers_below(value.as_ptr(), NAME_BUDGET)).unwrap_or_default()
+        };
+        let (fingerprint, summary) = describe
+            .as_ref()
+            .and_then(|describe| describe.call1((&value,)).ok())
+            .and_then(|pair| pair.extract::<(Option<String>, String)>().ok())
+            .unwrap_or_default();
+        let writers = writers.into_iter().map(StatementId).collect();
+        all.push(Binding { name, until: None, writers, fingerprint, summary });
+    }
+    // SAFETY: the lock is held; nothing else refers to the recorder here.
+    for noted in unsafe { recorder() }.map(|recorder| std::mem::take(&mut recorder.notes)).unwrap_or_default() {
+        all.push(Binding {
+            name: noted.name,
+            until: unit_or_none(noted.until),
+            writers: noted.writers.into_iter().map(StatementId).collect(),
+            fingerprint: noted.fingerprint,
+            summary: noted.summary,
+        });
+    }
+    all
+}
+
+fn trace_of(recorder: &mut Recorder, bindings: Vec<Binding>) -> RunTrace {
+    join_threads(recorder);
+    let sources: Vec<SourceRecord> = recorder
+        .sources
+        .iter()
+        .map(|source| SourceRecord {
+            path: source.path.clone(),
+            module: source.module.clone(),
+            content_hash: blake3::hash(source.text.as_bytes()).to_hex().to_string(),
+            executed: executed(source),
+            imported_by: unit_or_none(source.imported_by),
+        })
+        .collect();
+    let touched = touched(recorder, &sources);
+    let mut flows: Vec<Flow> = recorder.flows.iter().copied().collect();
+    flows.sort_unstable();
+    let mut entries: Vec<FunctionEntry> = recorder
+        .entries
+        .iter()
+        .map(|&(unit, source, scope)| FunctionEntry {
+            unit: StatementId(unit),
+            source: SourceId(source),
+            scope: ScopeId(scope),
+        })
+        .collect();
+    entries.sort_unstable();
+    let mut raised: Vec<Raised> = recorder
+        .raised
+        .iter()
+        .flat_map(|&(source, catcher, line)| {
+            let table = &recorder.sources[source as usize].table;
+            raisers(table, StatementId(catcher), line).into_iter().map(move |raiser| Raised {
+                source: SourceId(source),
+                catcher: StatementId(catcher),
+                raiser,
+            })
+        })
+        .collect();
+    raised.sort_unstable();
+    raised.dedup();
+    RunTrace {
+        sources,
+        flows,
+        entries,
+        touched,
+        raised,
+        externals: recorder.outside.iter().map(|outside| outside.state.clone()).collect(),
+        external_uses: std::mem::take(&mut recorder.outside_uses),
+        bindings,
+        artifacts: std::mem::take(&mut recorder.artifacts)
+            .into_iter()
+            .map(|(name, unit, writers)| (name, StatementId(unit), writers.into_iter().map(StatementId).collect()))
+            .collect(),
+        degraded: std::mem::take(&mut recorder.degraded),
+        ended_by: recorder.ended_by.and_then(unit_or_none),
+    }
+}
+
+/// What a finished recording hands over.
+#[pyclass(frozen, module = "clew._clew")]
+struct Recorded {
+    /// The encoded trace.
+    #[pyo3(get)]
+    trace: Py<PyBytes>,
+    /// (path, module, text) of each source.
+    #[pyo3(get)]
+    sources: Vec<(String, String, String)>,
+    /// Reasons why the record is not complete.
+    #[pyo3(get)]
+    notes: Vec<String>,
+}
+
+/// Ends the recording. `globals` is the program's namespace at its end; `raised` tells that an exception ended it.
+#[pyfunction]
+#[pyo3(signature = (globals=None, raised=false))]
+fn finish(py: Python<'_>, globals: Option<&Bound<'_, PyDict>>, raised: bool) -> PyResult<Recorded> {
+    let unit = current_unit();
+    // SAFETY: the lock is held.
+    if let Some(recorder) = unsafe { recorder() } {
+        // SAFETY: as above.
+        unsafe { recorder.check_random(unit) };
+    }
+    let bindings = globals.map(|globals| bindings(py, globals)).unwrap_or_default();
+    let mut recorder = super::stop()
+        .ok_or_else(|| pyo3::exceptions::PyRuntimeError::new_err("no recording is running in this process"))?;
+    if raised {
+        recorder.ended_by = Some(unit);
+    }
+    let trace = trace_of(&mut recorder, bindings);
+    let bytes = clew_trace::codec::encode(&trace).map_err(|e| pyo3::exceptions::PyRuntimeError::new_err(e.to_string()))?;
+    let sources = recorder
+        .sources
+        .iter()
+        .map(|source| (source.path.clone(), source.module.clone(), source.text.clone()))
+        .collect();
+    Ok(Recorded { trace: PyBytes::new(py, &bytes).unbind(), sources, notes: trace.degraded })
+}
+
+/// Notes that `name` was saved as an artifact by the running unit.
+#[pyfunction]
+fn note_artifact(name: String, value: &Bound<'_, PyAny>) {
+    let unit = current_unit();
+    // SAFETY: the lock is held; the value is alive.
+    unsafe {
+        if let Some(recorder) = recorder() {
+            let writers = recorder.writers_below(value.as_ptr(), NAME_BUDGET);
+            recorder.artifacts.push((name, unit, writers));
+        }
+    }
+}
+
+/// Whether a recording runs in this process (a child after `fork` has none).
+#[pyfunction]
+fn is_recording() -> bool {
+    // SAFETY: the lock is held.
+    unsafe { recorder() }.is_some_and(|recorder| recorder.process == std::process::id())
+}
+
+/// Adds this module's functions and classes to `clew._clew`.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Recorded>()?;
+    module.add_function(wrap_pyfunction!(finish, module)?)?;
+    module.add_function(wrap_pyfunction!(is_recording, module)?)?;
+    module.add_function(wrap_pyfunction!(note_artifact, module)?)
+}

@@ -1,0 +1,317 @@
+//! State outside the program's objects: files by path, random generators, and named state of libraries.
+//!
+//! Files come from the interpreter's audit events; random generators are watched by two words of their state,
+//! after each foreign call and whenever the unit changes; the rest is told by annotations (see `hooks::effects`).
+
+#![allow(unsafe_code)]
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use std::ffi::{c_char, c_int, c_void, CStr};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::units::current_unit;
+use super::walk::text_of;
+use super::{recorder, Recorder, NO_UNIT};
+use clew_trace::{Access, ExternalId, ExternalKind, ExternalUse, FlowKind, StatementId, WriteKind};
+
+extern "C" {
+    fn PySys_AddAuditHook(
+        hook: extern "C" fn(*const c_char, *mut ffi::PyObject, *mut c_void) -> c_int,
+        data: *mut c_void,
+    ) -> c_int;
+}
+
+static INSTALLED: AtomicBool = AtomicBool::new(false);
+
+/// Adds the audit hook, once in a process (the interpreter has no way to remove one).
+pub fn install() {
+    if !INSTALLED.swap(true, Ordering::Relaxed) {
+        // SAFETY: the hook is a plain function that lives as long as the process.
+        unsafe { PySys_AddAuditHook(audit, std::ptr::null_mut()) };
+    }
+}
+
+/// Path prefixes whose reading is the interpreter's own business.
+pub fn ignored_prefixes(py: Python<'_>) -> PyResult<Vec<String>> {
+    let sys = py.import("sys")?;
+    let mut prefixes = vec!["/proc/".to_owned(), "/sys/".to_owned(), "/dev/".to_owned()];
+    for name in ["prefix", "base_prefix", "exec_prefix"] {
+        let prefix: String = sys.getattr(name)?.extract()?;
+        prefixes.push(format!("{prefix}/"));
+    }
+    Ok(prefixes)
+}
+
+extern "C" fn audit(event: *const c_char, args: *mut ffi::PyObject, _data: *mut c_void) -> c_int {
+    // SAFETY: the interpreter passes a C string and a live tuple, with the lock held.
+    unsafe {
+        let Some(recorder) = recorder() else { return 0 };
+        let event = CStr::from_ptr(event).to_bytes();
+        match event {
+            b"open" => opened(recorder, args),
+            b"os.remove" | b"os.rmdir" | b"os.mkdir" | b"os.truncate" => named(recorder, args, 0, Access::Write),
+            b"os.rename" => {
+                named(recorder, args, 0, Access::Update);
+                named(recorder, args, 1, Access::Write);
+            }
+            b"os.listdir" | b"os.scandir" => named(recorder, args, 0, Access::Read),
+            b"os.chdir" => recorder.outside_use(ExternalKind::Process, "current directory", Access::Write),
+            b"shutil.copyfile" | b"shutil.move" => {
+                named(recorder, args, 0, Access::Read);
+                named(recorder, args, 1, Access::Write);
+            }
+            b"shutil.rmtree" => named(recorder, args, 0, Access::Write),
+            b"sqlite3.connect" => named(recorder, args, 0, Access::Update),
+            b"subprocess.Popen" | b"os.system" | b"os.posix_spawn" => {
+                recorder.outside_use(ExternalKind::Process, "subprocess", Access::Update);
+            }
+            b"socket.connect" => recorder.outside_use(ExternalKind::Network, "socket", Access::Update),
+            b"os.putenv" | b"os.unsetenv" => environment(recorder, args),
+            b"_thread.start_new_thread" => {
+                recorder.threads_started = true;
+                recorder.threaded.insert(current_unit());
+            }
+            _ => {}
+        }
+    }
+    0
+}
+
+unsafe fn item(args: *mut ffi::PyObject, index: isize) -> *mut ffi::PyObject {
+    // SAFETY: the index is checked against the tuple's size.
+    unsafe {
+        if ffi::PyTuple_Check(args) == 0 || ffi::PyTuple_Size(args) <= index {
+            return std::ptr::null_mut();
+        }
+        ffi::PyTuple_GetItem(args, index)
+    }
+}
+
+/// The path in an argument: `str`, `bytes` or `os.PathLike` of exact library types; nothing for descriptors.
+unsafe fn path_of(object: *mut ffi::PyObject) -> Option<String> {
+    // SAFETY: `object` is a live argument or null.
+    unsafe {
+        if object.is_null() {
+            return None;
+        }
+        if ffi::PyUnicode_Check(object) != 0 {
+            return Some(text_of(object));
+        }
+        if ffi::PyBytes_Check(object) != 0 {
+            let bytes = ffi::PyBytes_AsString(object);
+            return Some(CStr::from_ptr(bytes).to_string_lossy().into_owned());
+        }
+        None
+    }
+}
+
+/// An absolute path with links resolved as far as it exists.
+pub fn real_path(path: &str) -> String {
+    let path = std::path::Path::new(path);
+    if let Ok(real) = path.canonicalize() {
+        return real.to_string_lossy().into_owned();
+    }
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    match (absolute.parent().and_then(|parent| parent.canonicalize().ok()), absolute.file_name()) {
+        (Some(parent), Some(name)) => parent.join(name).to_string_lossy().into_owned(),
+        _ => absolute.to_string_lossy().into_owned(),
+    }
+}
+
+unsafe fn opened(recorder: &mut Recorder, args: *mut ffi::PyObject) {
+    // SAFETY: arguments of a live audit event.
+    unsafe {
+        let Some(path) = path_of(item(args, 0)) else { return };
+        let flags_object = item(args, 2);
+        let flags =
+            if flags_object.is_null() || ffi::PyLong_Check(flags_object) == 0 { 0 } else { ffi::PyLong_AsLong(flags_object) };
+        let mode = path_of(item(args, 1)).unwrap_or_default();
+        let writes = flags & 3 != 0 || mode.contains(['w', 'a', 'x', '+']);
+        let replaces = flags & 0x200 != 0 || mode.contains(['w', 'x']);
+        if !writes && recorder.is_ignored(&path) {
+            return;
+        }
+        let access = match (writes, replaces) {
+            (false, _) => Access::Read,
+            (true, true) => Access::Write,
+            (true, false) => Access::Update,
+        };
+        recorder.outside_use(ExternalKind::File, &real_path(&path), access);
+    }
+}
+
+unsafe fn named(recorder: &mut Recorder, args: *mut ffi::PyObject, index: isize, access: Access) {
+    // SAFETY: arguments of a live audit event.
+    if let Some(path) = unsafe { path_of(item(args, index)) } {
+        if access == Access::Read && recorder.is_ignored(&path) {
+            return;
+        }
+        let kind = if path == ":memory:" { return } else { ExternalKind::File };
+        recorder.outside_use(kind, &real_path(&path), access);
+    }
+}
+
+unsafe fn environment(recorder: &mut Recorder, args: *mut ffi::PyObject) {
+    // SAFETY: arguments of a live audit event.
+    if let Some(name) = unsafe { path_of(item(args, 0)) } {
+        recorder.outside_use(ExternalKind::Environment, &name, Access::Write);
+    }
+}
+
+impl Recorder {
+    fn is_ignored(&self, path: &str) -> bool {
+        let code = std::path::Path::new(path)
+            .extension()
+            .is_some_and(|suffix| ["py", "pyc", "so", "pth", "pyi"].iter().any(|known| suffix == *known));
+        code || self.ignored_prefixes.iter().any(|prefix| path.starts_with(prefix.as_str()))
+    }
+
+    /// Records an access of the running unit to outside state.
+    pub fn outside_use(&mut self, kind: ExternalKind, key: &str, access: Access) {
+        let unit = current_unit();
+        let external = self.external(kind, key);
+        self.outside_access(unit, external, access);
+    }
+
+    /// Records an access of `unit` to outside state.
+    pub fn outside_access(&mut self, unit: u32, external: ExternalId, access: Access) {
+        if unit == NO_UNIT {
+            return;
+        }
+        let writer = self.outside[external.index()].writer;
+        match access {
+            Access::Read | Access::Absent => self.flow(unit, writer, FlowKind::External(external)),
+            Access::Update => {
+                self.flow(unit, writer, FlowKind::External(external));
+                self.outside[external.index()].writer = unit;
+            }
+            Access::Write => self.outside[external.index()].writer = unit,
+        }
+        if self.outside_seen.insert((unit, external.0, access)) {
+            self.outside_uses.push(ExternalUse { unit: StatementId(unit), external, access });
+        }
+    }
+
+    /// Marks the statement as one with an effect outside the objects.
+    pub fn touch(&mut self, source: u32, statement: u32, kind: WriteKind) {
+        self.touched_outside.insert((source, statement, kind));
+    }
+}
+
+/// What tells that a hidden random generator was used: a few words of its state.
+#[derive(Default)]
+pub struct RandomState {
+    numpy: Option<*const u32>,
+    numpy_seen: (u32, u32, u32),
+    python: Option<*const u32>,
+    python_seen: (u32, u32, u32),
+    n_checks: u32,
+}
+
+/// Words of the Mersenne twister's state (both generators use it).
+const TWISTER_WORDS: usize = 624;
+
+impl Recorder {
+    /// Compares the hidden generators with what was seen last; a difference is an update by `unit`.
+    /// Returns whether there was one.
+    ///
+    /// # Safety
+    /// The interpreter lock is held.
+    pub unsafe fn check_random(&mut self, unit: u32) -> bool {
+        self.random.n_checks = self.random.n_checks.wrapping_add(1);
+        if (self.random.numpy.is_none() || self.random.python.is_none()) && self.random.n_checks % 16 == 1 {
+            // SAFETY: promised.
+            unsafe { self.random.locate() };
+        }
+        let mut changed = false;
+        if let Some(state) = self.random.numpy {
+            // SAFETY: `locate` found 624 words followed by the position; the generator lives as long as numpy.
+            let now = unsafe { (*state.add(TWISTER_WORDS), *state, *state.add(TWISTER_WORDS - 1)) };
+            if std::mem::replace(&mut self.random.numpy_seen, now) != now {
+                let external = self.external(ExternalKind::Random, "numpy.random");
+                self.outside_access(unit, external, Access::Update);
+                changed = true;
+            }
+        }
+        if let Some(state) = self.random.python {
+            // SAFETY: the index comes first, then 624 words, in `RandomObject`.
+            let now = unsafe { (*state, *state.add(1), *state.add(TWISTER_WORDS)) };
+            if std::mem::replace(&mut self.random.python_seen, now) != now {
+                let external = self.external(ExternalKind::Random, "random");
+                self.outside_access(unit, external, Access::Update);
+                changed = true;
+            }
+        }
+        changed
+    }
+
+    /// Takes the present state of the generators as seen (after a seed, which replaces it).
+    ///
+    /// # Safety
+    /// The interpreter lock is held.
+    pub unsafe fn accept_random(&mut self) {
+        // SAFETY: as for `check_random`.
+        unsafe {
+            if let Some(state) = self.random.numpy {
+                self.random.numpy_seen = (*state.add(TWISTER_WORDS), *state, *state.add(TWISTER_WORDS - 1));
+            }
+            if let Some(state) = self.random.python {
+                self.random.python_seen = (*state, *state.add(1), *state.add(TWISTER_WORDS));
+            }
+        }
+    }
+}
+
+impl RandomState {
+    unsafe fn locate(&mut self) {
+        // SAFETY: the lock is held; every step checks for failure and clears errors.
+        unsafe {
+            if self.python.is_none() {
+                if let Some(instance) = attribute_path(c"random", &[c"_inst"]) {
+                    let state = instance.cast::<u8>().add(size_of::<ffi::PyObject>()).cast::<u32>();
+                    self.python_seen = (*state, *state.add(1), *state.add(TWISTER_WORDS));
+                    self.python = Some(state);
+                    ffi::Py_DECREF(instance);
+                }
+            }
+            if self.numpy.is_none() {
+                let path = [c"_rand", c"_bit_generator", c"capsule"];
+                if let Some(capsule) = attribute_path(c"numpy.random.mtrand", &path) {
+                    let generator = ffi::PyCapsule_GetPointer(capsule, c"BitGenerator".as_ptr());
+                    ffi::Py_DECREF(capsule);
+                    if generator.is_null() {
+                        ffi::PyErr_Clear();
+                        return;
+                    }
+                    let state = *generator.cast::<*const u32>();
+                    self.numpy_seen = (*state.add(TWISTER_WORDS), *state, *state.add(TWISTER_WORDS - 1));
+                    self.numpy = Some(state);
+                }
+            }
+        }
+    }
+}
+
+/// An attribute of a module that is imported already (new reference).
+unsafe fn attribute_path(module: &CStr, path: &[&CStr]) -> Option<*mut ffi::PyObject> {
+    // SAFETY: the lock is held; errors are cleared.
+    unsafe {
+        let modules = ffi::PyImport_GetModuleDict();
+        let mut current = ffi::PyDict_GetItemString(modules, module.as_ptr());
+        if current.is_null() {
+            return None;
+        }
+        ffi::Py_INCREF(current);
+        for name in path {
+            let next = ffi::PyObject_GetAttrString(current, name.as_ptr());
+            ffi::Py_DECREF(current);
+            if next.is_null() {
+                ffi::PyErr_Clear();
+                return None;
+            }
+            current = next;
+        }
+        Some(current)
+    }
+}

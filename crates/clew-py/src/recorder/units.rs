@@ -1,0 +1,158 @@
+//! The unit that is running, and the few words that every hook reads first.
+//!
+//! Rewritten code stores the running unit in slot 0 of one list (`S[0]=...`), natively. Hooks compare that
+//! slot with what they saw last; only when it differs do they do any work here.
+
+#![allow(unsafe_code)]
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use std::cell::UnsafeCell;
+
+use super::{recorder, NO_UNIT};
+
+/// What hooks read on every call. Guarded by the interpreter lock.
+pub struct Hot {
+    /// The items of the state list, or of a dummy when no recording runs.
+    pub state: *mut *mut ffi::PyObject,
+    /// The unit object seen last.
+    pub current: *mut ffi::PyObject,
+    /// Its statement number.
+    pub unit: u32,
+    /// Bit `(address >> 4) & mask` is set if an object there was written by an earlier unit.
+    pub old: *mut u8,
+    /// Bit set if an object there has an entry at all.
+    pub known: *mut u8,
+    /// Number of bits less one.
+    pub mask: usize,
+    /// Number of objects with entries.
+    pub n_known: usize,
+    /// Whether anything was written by an earlier unit.
+    pub any_old: bool,
+    /// `numpy.ndarray`, once numpy was met; otherwise null.
+    pub ndarray: *mut ffi::PyTypeObject,
+    /// `collections.defaultdict`, whose item loads may add items.
+    pub defaultdict: *mut ffi::PyTypeObject,
+    /// Whether families of objects with shared state (figures, frames) were written.
+    pub families: bool,
+    /// Receiver of the augmented item store that is being evaluated (borrowed).
+    pub augmented: *mut ffi::PyObject,
+    /// Most recent writes of this unit: (address, key), by address.
+    pub recent: [(usize, u32); 256],
+    /// The state list; one reference owned.
+    pub state_list: *mut ffi::PyObject,
+}
+
+struct Shared(UnsafeCell<Hot>);
+// SAFETY: every access happens with the interpreter lock held.
+unsafe impl Sync for Shared {}
+
+static HOT: Shared = Shared(UnsafeCell::new(Hot {
+    state: std::ptr::null_mut(),
+    current: std::ptr::null_mut(),
+    unit: NO_UNIT,
+    old: std::ptr::null_mut(),
+    known: std::ptr::null_mut(),
+    mask: 0,
+    n_known: 0,
+    any_old: false,
+    ndarray: std::ptr::null_mut(),
+    defaultdict: std::ptr::null_mut(),
+    families: false,
+    augmented: std::ptr::null_mut(),
+    recent: [(0, 0); 256],
+    state_list: std::ptr::null_mut(),
+}));
+
+/// The hot words.
+#[inline(always)]
+pub fn hot() -> *mut Hot {
+    HOT.0.get()
+}
+
+/// Makes the state list and the first bitmaps.
+pub fn start(_py: Python<'_>) {
+    // SAFETY: the interpreter lock is held (`_py`), so nobody else touches the hot words.
+    unsafe {
+        let hot = &mut *hot();
+        if hot.state_list.is_null() {
+            hot.state_list = ffi::PyList_New(1);
+            let none = ffi::PyLong_FromLong(-1);
+            ffi::PyList_SetItem(hot.state_list, 0, none);
+        }
+        hot.state = (*hot.state_list.cast::<ffi::PyListObject>()).ob_item;
+        hot.defaultdict = crate::hooks::names().defaultdict;
+        hot.current = std::ptr::null_mut();
+        hot.unit = NO_UNIT;
+        hot.any_old = false;
+        hot.n_known = 0;
+        hot.recent = [(0, 0); 256];
+        super::writes::resize_bitmaps(1 << 16);
+    }
+}
+
+/// After the recording: hooks find nothing to compare and nothing known.
+pub fn stop() {
+    // SAFETY: called with the interpreter lock held.
+    unsafe {
+        let hot = &mut *hot();
+        hot.any_old = false;
+        hot.n_known = 0;
+        super::writes::resize_bitmaps(1 << 16);
+    }
+}
+
+/// Called when the state slot differs from what was seen last: what the former unit wrote becomes old.
+#[cold]
+#[inline(never)]
+pub fn unit_changed() {
+    // SAFETY: hooks run with the interpreter lock held; the state list is alive for the process.
+    unsafe {
+        let hot = &mut *hot();
+        hot.current = *hot.state;
+        let number = ffi::PyLong_AsLong(hot.current);
+        let unit = if number < 0 { NO_UNIT } else { number as u32 };
+        if unit == hot.unit {
+            return;
+        }
+        if let Some(recorder) = recorder() {
+            recorder.check_random(hot.unit);
+            recorder.check_defaultdicts(hot.unit);
+            hot.unit = unit;
+            recorder.written.age();
+            recorder.walks.clear();
+        }
+        hot.unit = unit;
+        hot.recent = [(0, 0); 256];
+    }
+}
+
+/// The unit that is running now.
+#[inline(always)]
+pub fn current_unit() -> u32 {
+    // SAFETY: as for `unit_changed`; `state` is set by `start` before any hook exists.
+    unsafe {
+        let hot = hot();
+        if *(*hot).state != (*hot).current {
+            unit_changed();
+        }
+        (*hot).unit
+    }
+}
+
+/// Makes `unit` (a unit object, borrowed) the running unit.
+///
+/// # Safety
+/// The interpreter lock is held and `unit` is a live unit object.
+#[inline]
+pub unsafe fn enter_unit(unit: *mut ffi::PyObject) {
+    // SAFETY: slot 0 of the state list always holds a reference that we replace by another.
+    unsafe {
+        let slot = (*hot()).state;
+        if *slot != unit {
+            ffi::Py_INCREF(unit);
+            let before = std::mem::replace(&mut *slot, unit);
+            ffi::Py_DECREF(before);
+        }
+    }
+}

@@ -1,0 +1,468 @@
+//! What is reachable from an object, and which object its state belongs to.
+//!
+//! Reachability is the garbage collector's own (`tp_traverse`), so it sees through any C object that takes
+//! part in collection, and calls no user code. It stops at types, modules, code and function globals.
+
+#![allow(unsafe_code)]
+
+use pyo3::ffi;
+use rustc_hash::FxHashSet;
+use std::ffi::{c_int, c_void};
+
+use super::units::hot;
+use super::writes::{bit, Strength, WHOLE};
+use super::{recorder, Recorder};
+use clew_trace::FlowKind;
+
+/// Objects that one deep read may visit.
+pub const WALK_BUDGET: usize = 20_000;
+
+/// How the state of a type's objects is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// In the object itself and what it refers to.
+    Plain,
+    /// In a buffer that views share (`numpy.ndarray`).
+    Array,
+    /// In the figure that owns it (matplotlib artists).
+    Figure,
+    /// In arrays inside (pandas objects).
+    Frame,
+    /// In the object that lent its buffer.
+    MemoryView,
+}
+
+/// Objects walked since anything new was written, so that a hot call does not walk again.
+pub struct WalkMemory {
+    recent: [usize; 64],
+}
+
+impl Default for WalkMemory {
+    fn default() -> Self {
+        Self { recent: [0; 64] }
+    }
+}
+
+impl WalkMemory {
+    /// Forgets all.
+    pub fn clear(&mut self) {
+        self.recent = [0; 64];
+    }
+
+    fn met(&mut self, address: usize) -> bool {
+        let slot = &mut self.recent[(address >> 4) & 63];
+        std::mem::replace(slot, address) == address
+    }
+}
+
+/// Whether values of this type refer to nothing and never change.
+///
+/// # Safety
+/// `tp` is a live type.
+#[inline]
+pub unsafe fn is_atom(tp: *mut ffi::PyTypeObject) -> bool {
+    // SAFETY: comparing addresses of static types.
+    unsafe {
+        tp == &raw mut ffi::PyLong_Type
+            || tp == &raw mut ffi::PyFloat_Type
+            || tp == &raw mut ffi::PyUnicode_Type
+            || tp == &raw mut ffi::PyBool_Type
+            || tp == ffi::Py_TYPE(ffi::Py_None())
+            || tp == &raw mut ffi::PyComplex_Type
+            || tp == &raw mut ffi::PyBytes_Type
+            || tp == &raw mut ffi::PyRange_Type
+            || tp == &raw mut ffi::PySlice_Type
+            || tp == &raw mut ffi::PyEllipsis_Type
+    }
+}
+
+unsafe extern "C" fn collect(object: *mut ffi::PyObject, into: *mut c_void) -> c_int {
+    // SAFETY: `into` is the stack that `referents` passed to `tp_traverse`.
+    unsafe {
+        if !object.is_null() && !is_atom(ffi::Py_TYPE(object)) {
+            (*into.cast::<Vec<*mut ffi::PyObject>>()).push(object);
+        }
+    }
+    0
+}
+
+/// Pushes what `object` refers to, except where the walk stops.
+///
+/// # Safety
+/// The interpreter lock is held and `object` is alive.
+pub unsafe fn referents(object: *mut ffi::PyObject, into: &mut Vec<*mut ffi::PyObject>) {
+    // SAFETY: `tp_traverse` of a live object may be called at any time with the lock held; the collector does.
+    unsafe {
+        let tp = ffi::Py_TYPE(object);
+        let flags = (*tp).tp_flags;
+        if flags & ffi::Py_TPFLAGS_TYPE_SUBCLASS != 0 || ffi::PyModule_Check(object) != 0 {
+            return;
+        }
+        if tp == &raw mut ffi::PyFunction_Type {
+            let function = object.cast::<ffi::PyFunctionObject>();
+            for part in
+                [(*function).func_closure, (*function).func_defaults, (*function).func_kwdefaults, (*function).func_dict]
+            {
+                if !part.is_null() {
+                    into.push(part);
+                }
+            }
+            return;
+        }
+        if flags & ffi::Py_TPFLAGS_HAVE_GC == 0 {
+            if (*hot()).ndarray == tp {
+                array_items(object, into);
+            }
+            return;
+        }
+        if tp == &raw mut ffi::PyCode_Type || tp == &raw mut ffi::PyFrame_Type {
+            return;
+        }
+        if let Some(traverse) = (*tp).tp_traverse {
+            let pointer: *mut Vec<*mut ffi::PyObject> = into;
+            traverse(object, collect, pointer.cast());
+        }
+    }
+}
+
+/// Items of an array of objects.
+unsafe fn array_items(array: *mut ffi::PyObject, into: &mut Vec<*mut ffi::PyObject>) {
+    // SAFETY: `array` is a numpy array; the buffer interface refuses what is not contiguous.
+    unsafe {
+        let mut view = std::mem::zeroed::<ffi::Py_buffer>();
+        let flags = ffi::PyBUF_FORMAT | ffi::PyBUF_C_CONTIGUOUS;
+        if ffi::PyObject_GetBuffer(array, &raw mut view, flags) != 0 {
+            ffi::PyErr_Clear();
+            return;
+        }
+        if !view.format.is_null() && *view.format as u8 == b'O' && *view.format.add(1) == 0 {
+            let n_items = (view.len as usize / 8).min(WALK_BUDGET);
+            for i in 0..n_items {
+                let item = *view.buf.cast::<*mut ffi::PyObject>().add(i);
+                if !item.is_null() && !is_atom(ffi::Py_TYPE(item)) {
+                    into.push(item);
+                }
+            }
+        }
+        ffi::PyBuffer_Release(&raw mut view);
+    }
+}
+
+/// Visits everything reachable from `root`, `root` included. Returns false when the budget ran out.
+///
+/// # Safety
+/// The interpreter lock is held and `root` is alive; `visit` runs no Python code.
+pub unsafe fn reachable(root: *mut ffi::PyObject, budget: usize, mut visit: impl FnMut(*mut ffi::PyObject)) -> bool {
+    let mut stack = vec![root];
+    let mut seen = FxHashSet::default();
+    while let Some(object) = stack.pop() {
+        if !seen.insert(object as usize) {
+            continue;
+        }
+        if seen.len() > budget {
+            return false;
+        }
+        visit(object);
+        // SAFETY: everything on the stack is reachable from `root`, hence alive while nothing runs.
+        unsafe { referents(object, &mut stack) };
+    }
+    true
+}
+
+impl Recorder {
+    /// The family of a type, found by its module once.
+    ///
+    /// # Safety
+    /// The interpreter lock is held and `tp` is a live type.
+    pub unsafe fn family(&mut self, tp: *mut ffi::PyTypeObject) -> Family {
+        if let Some(&family) = self.types.get(&(tp as usize)) {
+            return family;
+        }
+        // SAFETY: as promised; errors are cleared.
+        let family = unsafe {
+            if tp == &raw mut ffi::PyMemoryView_Type {
+                Family::MemoryView
+            } else if (*tp).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE == 0 && !is_ndarray(tp) {
+                Family::Plain
+            } else {
+                family_by_module(tp)
+            }
+        };
+        if family == Family::Array {
+            // SAFETY: the hot words are ours while the lock is held.
+            unsafe {
+                if is_ndarray(tp) {
+                    (*hot()).ndarray = tp;
+                } else {
+                    (*hot()).families = true;
+                }
+            }
+        }
+        self.types.insert(tp as usize, family);
+        family
+    }
+
+    /// The object to which the state of `object` belongs (borrowed, alive as long as `object`).
+    ///
+    /// # Safety
+    /// The interpreter lock is held and `object` is alive.
+    pub unsafe fn owner(&mut self, object: *mut ffi::PyObject) -> *mut ffi::PyObject {
+        // SAFETY: as promised.
+        unsafe {
+            match self.family(ffi::Py_TYPE(object)) {
+                Family::Plain | Family::Frame => object,
+                Family::Array => array_owner(object),
+                Family::Figure => figure_of(object),
+                Family::MemoryView => {
+                    let view = &raw const (*object.cast::<MemoryViewHead>()).view;
+                    if (*view).obj.is_null() || (*view).obj == object { object } else { self.owner((*view).obj) }
+                }
+            }
+        }
+    }
+
+    /// Records that `unit` reads all that is reachable from `object`.
+    ///
+    /// # Safety
+    /// The interpreter lock is held and `object` is alive.
+    pub unsafe fn read_deep(&mut self, unit: u32, object: *mut ffi::PyObject) {
+        // SAFETY: as promised.
+        unsafe {
+            if !(*hot()).any_old || is_atom(ffi::Py_TYPE(object)) || self.walks.met(object as usize) {
+                return;
+            }
+            let mut found = Vec::new();
+            let complete = self.known_below(object, WALK_BUDGET, &mut found);
+            for address in found {
+                self.read_address(unit, address, WHOLE, FlowKind::Data);
+            }
+            if !complete {
+                for writer in self.written.all_writers() {
+                    self.flow(unit, writer, FlowKind::Data);
+                }
+            }
+        }
+    }
+
+    /// Addresses reachable from `object` that have writers.
+    ///
+    /// # Safety
+    /// The interpreter lock is held and `object` is alive.
+    pub unsafe fn known_below(&mut self, object: *mut ffi::PyObject, budget: usize, found: &mut Vec<usize>) -> bool {
+        let mut owned_elsewhere = Vec::new();
+        // SAFETY: as promised; the closure runs no Python code.
+        let complete = unsafe {
+            let hot = hot();
+            let special = (*hot).families || !(*hot).ndarray.is_null();
+            reachable(object, budget, |object| {
+                if bit((*hot).known, (*hot).mask, object as usize) {
+                    found.push(object as usize);
+                }
+                if special && self.family(ffi::Py_TYPE(object)) != Family::Plain {
+                    owned_elsewhere.push(object);
+                }
+            })
+        };
+        for object in owned_elsewhere {
+            // SAFETY: still alive: reachable from `object`, and nothing was released.
+            let owner = unsafe { self.owner(object) };
+            found.push(owner as usize);
+        }
+        found.sort_unstable();
+        found.dedup();
+        complete
+    }
+
+    /// Records that `unit` changes `key` of `object`.
+    ///
+    /// # Safety
+    /// The interpreter lock is held and `object` is alive.
+    pub unsafe fn write(&mut self, unit: u32, object: *mut ffi::PyObject, key: u32, strength: Strength) {
+        // SAFETY: as promised.
+        unsafe {
+            let tp = ffi::Py_TYPE(object);
+            if is_atom(tp) {
+                return;
+            }
+            match self.family(tp) {
+                Family::Plain => self.write_address(unit, object as usize, key, strength),
+                Family::Array | Family::Figure | Family::MemoryView => {
+                    let owner = self.owner(object);
+                    (*hot()).families |= self.family(tp) != Family::Array;
+                    self.write_address(unit, owner as usize, WHOLE, Strength::Updates);
+                }
+                Family::Frame => {
+                    (*hot()).families = true;
+                    self.write_address(unit, object as usize, key, Strength::Updates);
+                    let mut arrays = Vec::new();
+                    reachable(object, 500, |part| {
+                        if part != object && self.family(ffi::Py_TYPE(part)) == Family::Array {
+                            arrays.push(part);
+                        }
+                    });
+                    if key == WHOLE {
+                        for array in arrays {
+                            let owner = self.owner(array);
+                            self.write_address(unit, owner as usize, WHOLE, Strength::Updates);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[repr(C)]
+struct MemoryViewHead {
+    head: ffi::PyVarObject,
+    mbuf: *mut c_void,
+    hash: isize,
+    flags: c_int,
+    exports: isize,
+    view: ffi::Py_buffer,
+}
+
+/// Layout of the start of `PyArrayObject_fields`, part of numpy's stable binary interface.
+#[repr(C)]
+pub struct ArrayHead {
+    head: ffi::PyObject,
+    /// First element.
+    pub data: *mut u8,
+    /// Number of dimensions.
+    pub nd: c_int,
+    /// Length of each.
+    pub dimensions: *mut isize,
+    /// Bytes between elements of each.
+    pub strides: *mut isize,
+    base: *mut ffi::PyObject,
+}
+
+/// Whether the type is numpy's array type itself.
+unsafe fn is_ndarray(tp: *mut ffi::PyTypeObject) -> bool {
+    // SAFETY: `tp_name` of a live type is a C string.
+    unsafe { std::ffi::CStr::from_ptr((*tp).tp_name).to_bytes() == b"numpy.ndarray" }
+}
+
+/// Follows `base` to the object that owns the buffer.
+unsafe fn array_owner(array: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: only called for arrays; a base is kept alive by its view.
+    unsafe {
+        let mut current = array;
+        for _ in 0..64 {
+            let base = (*current.cast::<ArrayHead>()).base;
+            if base.is_null() {
+                return current;
+            }
+            let ndarray = (*hot()).ndarray;
+            if ndarray.is_null() || ffi::PyType_IsSubtype(ffi::Py_TYPE(base), ndarray) == 0 {
+                return base;
+            }
+            current = base;
+        }
+        current
+    }
+}
+
+/// The figure of a matplotlib artist, or the artist.
+unsafe fn figure_of(artist: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: errors are cleared; the figure outlives the borrowed use because the artist refers to it.
+    unsafe {
+        let figure = ffi::PyObject_GetAttrString(artist, c"figure".as_ptr());
+        if figure.is_null() {
+            ffi::PyErr_Clear();
+            return artist;
+        }
+        ffi::Py_DECREF(figure);
+        if figure == ffi::Py_None() { artist } else { figure }
+    }
+}
+
+unsafe fn family_by_module(tp: *mut ffi::PyTypeObject) -> Family {
+    // SAFETY: `tp` is live; errors are cleared.
+    unsafe {
+        if is_ndarray(tp) {
+            return Family::Array;
+        }
+        let ndarray = (*hot()).ndarray;
+        if !ndarray.is_null() && ffi::PyType_IsSubtype(tp, ndarray) != 0 {
+            return Family::Array;
+        }
+        let mut base = tp;
+        while !base.is_null() {
+            let module = module_of(base);
+            if module.starts_with("matplotlib.") {
+                return if is_artist(tp) { Family::Figure } else { Family::Plain };
+            }
+            if module.starts_with("pandas.") {
+                return Family::Frame;
+            }
+            base = (*base).tp_base;
+        }
+        Family::Plain
+    }
+}
+
+/// Whether the type descends from matplotlib's `Artist`.
+unsafe fn is_artist(tp: *mut ffi::PyTypeObject) -> bool {
+    // SAFETY: bases of a live type are live, and names of types are C strings.
+    unsafe {
+        let mut base = tp;
+        while !base.is_null() {
+            if std::ffi::CStr::from_ptr((*base).tp_name).to_bytes() == b"Artist" {
+                return true;
+            }
+            base = (*base).tp_base;
+        }
+    }
+    false
+}
+
+/// `__module__` of a type, or nothing.
+///
+/// # Safety
+/// The interpreter lock is held and `tp` is a live type.
+pub unsafe fn module_of(tp: *mut ffi::PyTypeObject) -> String {
+    // SAFETY: errors are cleared; the string is copied.
+    unsafe {
+        let module = ffi::PyObject_GetAttrString(tp.cast(), c"__module__".as_ptr());
+        if module.is_null() {
+            ffi::PyErr_Clear();
+            return String::new();
+        }
+        let text = text_of(module);
+        ffi::Py_DECREF(module);
+        text
+    }
+}
+
+/// The text of a `str` object, or nothing.
+///
+/// # Safety
+/// The interpreter lock is held and `object` is alive.
+pub unsafe fn text_of(object: *mut ffi::PyObject) -> String {
+    // SAFETY: the buffer belongs to the string and is copied at once.
+    unsafe {
+        if ffi::PyUnicode_Check(object) == 0 {
+            return String::new();
+        }
+        let mut length = 0;
+        let bytes = ffi::PyUnicode_AsUTF8AndSize(object, &raw mut length);
+        if bytes.is_null() {
+            ffi::PyErr_Clear();
+            return String::new();
+        }
+        String::from_utf8_lossy(std::slice::from_raw_parts(bytes.cast::<u8>(), length as usize)).into_owned()
+    }
+}
+
+/// Records a deep read by the running unit, if a recording runs.
+///
+/// # Safety
+/// The interpreter lock is held and `object` is alive.
+pub unsafe fn read_deep_now(object: *mut ffi::PyObject) {
+    let unit = super::units::current_unit();
+    // SAFETY: as promised.
+    if let Some(recorder) = unsafe { recorder() } {
+        unsafe { recorder.read_deep(unit, object) };
+    }
+}
