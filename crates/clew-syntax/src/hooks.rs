@@ -1,1 +1,145 @@
-//! What each inserted placeholder stands for.
+//! What each placeholder that the rewriter inserts stands for.
+//!
+//! A placeholder is a complex literal whose imaginary part is [`PLACEHOLDER_BASE`] plus the index of its hook in
+//! [`crate::rewrite::Instrumented::hooks`]. After compilation the constants are replaced by objects that do what the
+//! hook says. Complex literals are never folded, never shared with the program's own numbers, and take no name.
+
+use clew_trace::{NameId, ScopeId, StatementId};
+use serde::{Deserialize, Serialize};
+
+/// The number of the first placeholder; all of a source's placeholders are exact as binary floating point.
+pub const PLACEHOLDER_BASE: u64 = 7_205_759_403_792_000;
+
+/// The index of the list whose item 0 is the unit that runs.
+pub const STATE: u32 = 0;
+/// The index of the list with one slot for each statement.
+pub const COVERAGE: u32 = 1;
+/// The index of the list with one slot for each scope.
+pub const ENTERED: u32 = 2;
+/// The index of the function that notes the entry into a scope.
+pub const ENTER: u32 = 3;
+
+/// One operation of the inserted text.
+///
+/// Hooks that take an operand return it, unless said otherwise; all the others take a number and return `True`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Hook {
+    /// `S`: a list; `S[0]` is the unit that runs.
+    State,
+    /// `K`: a list; `K[statement]` is true once the statement ran.
+    Coverage,
+    /// `L`: a list; `L[scope]` is the unit during which the scope was entered last.
+    Entered,
+    /// The object that stands for a unit in `S` and `K`.
+    Unit(StatementId),
+    /// `H(scope)`: the scope is entered, by another unit than the last time.
+    Enter,
+    /// `M(0)`: the statement begins. It becomes the running unit if it is one, and counts as having run.
+    Mark(StatementId),
+    /// `X(0)`: a handler of the `try` statement begins.
+    Handler {
+        /// The `try` statement.
+        statement: StatementId,
+    },
+    /// `R(value)`: the scope goes on after a suspension.
+    Resume(ScopeId),
+    /// `C(object)`: attributes or items of the object are about to be read.
+    See {
+        /// The statement that reads.
+        statement: StatementId,
+        /// Attribute names and string keys that are read; empty for anything else.
+        keys: Vec<NameId>,
+    },
+    /// `C(object)`: the content of the object is about to be read, however deep.
+    Read {
+        /// The statement that reads.
+        statement: StatementId,
+    },
+    /// `C(iterable)`: the object is about to be iterated to its end.
+    Consume {
+        /// The statement that iterates.
+        statement: StatementId,
+    },
+    /// `C(iterable)`: the iterable of a `for` statement that is a unit; may return an iterable that wraps it.
+    Iterate {
+        /// The `for` statement.
+        statement: StatementId,
+    },
+    /// `C(manager)`: the context expression of a `with`; may return a context manager that wraps it.
+    Manager {
+        /// The `with` statement.
+        statement: StatementId,
+    },
+    /// `W(object).name = ...`, `W(object)[key] = ...` and the same with `del`.
+    Write {
+        /// The statement that writes.
+        statement: StatementId,
+        /// The attribute or the string key; `None` for any other item.
+        key: Option<NameId>,
+        /// Whether the old value is read as well (an augmented assignment).
+        update: bool,
+    },
+    /// `I(object)`: the object is the target of an augmented assignment, which may change it in place.
+    InPlace {
+        /// The assignment.
+        statement: StatementId,
+    },
+    /// `W(object)[J(key)] += ...`: the item of that key in the object that `W` saw just before may be changed in place.
+    ItemKey {
+        /// The assignment.
+        statement: StatementId,
+    },
+    /// `N(0)`: a variable of an enclosing function is about to be bound.
+    CellWrite {
+        /// The statement that binds.
+        statement: StatementId,
+        /// The function that owns the variable.
+        scope: ScopeId,
+        /// The variable.
+        name: NameId,
+    },
+    /// `N(0)`: variables of an enclosing function, which some function binds by `nonlocal`, may be read from here on.
+    CellRead {
+        /// The first statement of the function, or the one that holds the lambda.
+        statement: StatementId,
+        /// The function that owns the variables.
+        scope: ScopeId,
+        /// The variables.
+        names: Vec<NameId>,
+    },
+    /// `B(0)`: variables of the module are about to be bound anew by a unit.
+    Rebind {
+        /// The unit.
+        statement: StatementId,
+        /// The variables.
+        names: Vec<NameId>,
+    },
+    /// `P(0)`: variables of the module that are about to be formatted by an f-string whose text is left alone.
+    FormatNames {
+        /// The unit.
+        statement: StatementId,
+        /// The variables.
+        names: Vec<NameId>,
+    },
+    /// `C(object).name(...)`: a method is about to be called. May return a forwarder.
+    Method {
+        /// The statement that calls.
+        statement: StatementId,
+        /// The method.
+        name: NameId,
+        /// Whether the call is to be logged.
+        logged: bool,
+    },
+    /// `C(function)(...)`: a function is about to be called. May return a forwarder.
+    Callee {
+        /// The statement that calls.
+        statement: StatementId,
+        /// Whether the call is to be logged.
+        logged: bool,
+    },
+}
+
+/// The text that stands for the hook of this index.
+pub fn placeholder(index: u32) -> String {
+    format!("{}j", PLACEHOLDER_BASE + u64::from(index))
+}

@@ -1,0 +1,192 @@
+//! Which statement of a block carries a fragment: the first that has code of its own and a place for it.
+
+use super::kills::Kills;
+use super::walker::{Fragment, Walker};
+use ruff_python_ast::{Expr, Stmt};
+use ruff_text_size::{Ranged, TextSize};
+
+impl<'a> Walker<'a> {
+    /// Walks the statements of a block.
+    pub(super) fn block(&mut self, body: &'a [Stmt]) {
+        let units = self.in_units();
+        let mut after_jump = false;
+        for (index, statement) in body.iter().enumerate() {
+            if after_jump && !units {
+                self.attach(&body[index..], Fragment::Cover);
+            }
+            self.one_statement(statement);
+            after_jump = is_compound(statement) && jumps(statement);
+        }
+    }
+
+    /// Notes that the block runs, and walks it.
+    pub(super) fn covered_block(&mut self, body: &'a [Stmt]) {
+        if !self.in_units() {
+            self.attach(body, Fragment::Cover);
+        }
+        self.block(body);
+    }
+
+    /// Gives the fragment to the first statement of the block that can carry it. False when the block may run without
+    /// meeting it.
+    pub(super) fn attach(&mut self, body: &[Stmt], fragment: Fragment) -> bool {
+        body.iter().any(|statement| match carrier(statement) {
+            Carrier::Nothing => false,
+            Carrier::Itself => self.attach_at(statement.start(), fragment),
+            Carrier::Blocks => self.attach_inside(statement, fragment),
+        })
+    }
+
+    fn attach_at(&mut self, at: TextSize, fragment: Fragment) -> bool {
+        let fragments = self.pending.entry(at).or_default();
+        if !fragments.contains(&fragment) {
+            fragments.push(fragment);
+        }
+        true
+    }
+
+    fn attach_inside(&mut self, statement: &Stmt, fragment: Fragment) -> bool {
+        match statement {
+            Stmt::Try(stmt) => self.attach(&stmt.body, fragment),
+            Stmt::While(stmt) => self.attach(&stmt.body, fragment) && is_true(&stmt.test),
+            Stmt::For(stmt) => {
+                self.attach(&stmt.body, fragment);
+                false
+            }
+            Stmt::If(stmt) => {
+                let mut always = self.attach(&stmt.body, fragment);
+                for clause in &stmt.elif_else_clauses {
+                    match &clause.test {
+                        Some(test) if !is_constant(test) => {
+                            return self.attach_at(clause.start(), fragment) && always;
+                        }
+                        _ => always &= self.attach(&clause.body, fragment),
+                    }
+                }
+                always && stmt.elif_else_clauses.last().is_some_and(|clause| clause.test.is_none())
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Where a statement can carry a fragment.
+enum Carrier {
+    /// In its header, or before it.
+    Itself,
+    /// Only in its blocks.
+    Blocks,
+    /// Nowhere.
+    Nothing,
+}
+
+fn carrier(statement: &Stmt) -> Carrier {
+    match statement {
+        _ if header(statement).is_some() => Carrier::Itself,
+        Stmt::FunctionDef(_) | Stmt::ClassDef(_) => Carrier::Nothing,
+        Stmt::If(_) | Stmt::While(_) | Stmt::For(_) | Stmt::Try(_) => Carrier::Blocks,
+        _ if has_no_code(statement) || is_future_import(statement) => Carrier::Nothing,
+        _ => Carrier::Itself,
+    }
+}
+
+/// The expression of a compound statement that is evaluated first, if fragments may stand in front of it.
+///
+/// The compiler folds constants, and drops the branches that they rule out; those are left alone.
+pub(super) fn header(statement: &Stmt) -> Option<&Expr> {
+    let expr = match statement {
+        Stmt::If(stmt) => Some(&*stmt.test),
+        Stmt::While(stmt) => Some(&*stmt.test),
+        Stmt::For(stmt) => Some(&*stmt.iter),
+        Stmt::With(stmt) => return stmt.items.first().map(|item| &item.context_expr),
+        Stmt::Match(stmt) => return Some(&stmt.subject),
+        Stmt::FunctionDef(def) => {
+            let decorators = def.decorator_list.iter().map(|decorator| &decorator.expression);
+            let positional = def.parameters.posonlyargs.iter().chain(&def.parameters.args);
+            let parameters = positional.chain(&def.parameters.kwonlyargs);
+            let defaults = parameters.filter_map(|parameter| parameter.default());
+            return decorators.chain(defaults).find(|expr| !is_constant(expr));
+        }
+        Stmt::ClassDef(class) => {
+            let decorators = class.decorator_list.iter().map(|decorator| &decorator.expression);
+            let arguments = class.arguments.iter();
+            let bases = arguments.clone().flat_map(|arguments| arguments.args.iter().map(unstarred));
+            let keywords = arguments.flat_map(|arguments| arguments.keywords.iter().map(|keyword| &keyword.value));
+            return decorators.chain(bases).chain(keywords).find(|expr| !is_constant(expr));
+        }
+        _ => None,
+    };
+    expr.filter(|expr| !is_constant(expr))
+}
+
+fn unstarred(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Starred(starred) => &starred.value,
+        _ => expr,
+    }
+}
+
+/// Whether the compiler may fold the expression.
+pub(super) fn is_constant(expr: &Expr) -> bool {
+    match expr {
+        Expr::NumberLiteral(_)
+        | Expr::StringLiteral(_)
+        | Expr::BytesLiteral(_)
+        | Expr::BooleanLiteral(_)
+        | Expr::NoneLiteral(_)
+        | Expr::EllipsisLiteral(_) => true,
+        Expr::Name(name) => name.id == "__debug__",
+        Expr::UnaryOp(operation) => is_constant(&operation.operand),
+        Expr::BinOp(operation) => is_constant(&operation.left) && is_constant(&operation.right),
+        Expr::BoolOp(operation) => operation.values.iter().any(is_constant),
+        Expr::If(choice) => is_constant(&choice.test),
+        Expr::Compare(comparison) => is_constant(&comparison.left) && comparison.comparators.iter().all(is_constant),
+        Expr::Tuple(tuple) => tuple.elts.iter().all(is_constant),
+        Expr::List(list) => list.elts.iter().all(is_constant),
+        Expr::Set(set) => set.elts.iter().all(is_constant),
+        Expr::Subscript(subscript) => is_constant(&subscript.value) && is_constant(&subscript.slice),
+        _ => false,
+    }
+}
+
+fn is_true(expr: &Expr) -> bool {
+    match expr {
+        Expr::BooleanLiteral(literal) => literal.value,
+        Expr::NumberLiteral(literal) => literal.value.as_int().is_some_and(|int| *int != ruff_python_ast::Int::ZERO),
+        _ => false,
+    }
+}
+
+/// Whether the compiler makes nothing of the statement, so that its line never runs.
+pub(super) fn has_no_code(statement: &Stmt) -> bool {
+    match statement {
+        Stmt::Global(_) | Stmt::Nonlocal(_) => true,
+        Stmt::AnnAssign(assign) => assign.value.is_none(),
+        _ => false,
+    }
+}
+
+/// Whether the statement must come before all others.
+pub(super) fn is_future_import(statement: &Stmt) -> bool {
+    let import = statement.as_import_from_stmt();
+    import.is_some_and(|import| import.module.as_ref().is_some_and(|module| module.as_str() == "__future__"))
+}
+
+/// The body without its docstring.
+pub(super) fn without_docstring(body: &[Stmt]) -> &[Stmt] {
+    match body.split_first() {
+        Some((Stmt::Expr(first), rest)) if first.value.is_string_literal_expr() => rest,
+        _ => body,
+    }
+}
+
+fn is_compound(statement: &Stmt) -> bool {
+    matches!(
+        statement,
+        Stmt::If(_) | Stmt::For(_) | Stmt::While(_) | Stmt::With(_) | Stmt::Try(_) | Stmt::Match(_)
+    )
+}
+
+fn jumps(statement: &Stmt) -> bool {
+    Kills::of_body(std::slice::from_ref(statement)).jumps
+}

@@ -1,0 +1,169 @@
+//! Calls: hooks on methods and functions, or on arguments where it is known what is done with them.
+
+use super::builtins::{self, builtin, needs_its_caller, Known, Takes};
+use super::facts::Facts;
+use super::operands::Need;
+use super::walker::Walker;
+use crate::hooks::Hook;
+use ruff_python_ast::{Arguments, Expr, ExprAttribute, ExprCall};
+
+impl<'a> Walker<'a> {
+    /// Walks a call.
+    pub(super) fn call(&mut self, call: &'a ExprCall) {
+        match &*call.func {
+            Expr::Attribute(method) => self.method_call(call, method),
+            function => self.function_call(call, function),
+        }
+    }
+
+    fn function_call(&mut self, call: &'a ExprCall, function: &'a Expr) {
+        let arguments = &call.arguments;
+        let name = self.facts.builtin_name(function, self.scope, &self.view());
+        if name.is_some_and(|name| needs_its_caller(name, arguments.args.len() + arguments.keywords.len())) {
+            return self.arguments(arguments, Need::Value, Need::Value);
+        }
+        if self.logs_calls() {
+            self.callee(function);
+            return self.arguments(arguments, Need::Value, Need::Value);
+        }
+        if let Some(known) = name.and_then(|name| builtin(name, arguments.args.len())) {
+            return self.known_arguments(name, known, arguments);
+        }
+        if !self.is_plain_callee(function) {
+            self.callee(function);
+        }
+        self.arguments(arguments, Need::Value, Need::Value);
+    }
+
+    /// Whether the function is user code of this source for certain, which notes for itself what it does.
+    fn is_plain_callee(&self, function: &Expr) -> bool {
+        let view = self.view();
+        match function {
+            Expr::Name(name) => Facts::variable(&name.id, self.scope, &view).is_some_and(|variable| {
+                self.facts.is_plain_function(variable, &view) || self.facts.is_plain_class(variable, &view)
+            }),
+            Expr::Lambda(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Walks the function of a call, with its hook.
+    fn callee(&mut self, function: &'a Expr) {
+        let hook = self.hook(Hook::Callee { statement: self.statement, logged: self.logs_calls() });
+        self.call_around(function, hook, |this| this.expr(function, Need::Value));
+    }
+
+    /// Walks a decorator, which is called with what it decorates.
+    pub(super) fn decorator(&mut self, decorator: &'a Expr) {
+        let known = self.facts.builtin_name(decorator, self.scope, &self.view()).is_some_and(|name| builtin(name, 1).is_some());
+        if !self.logs_calls() && (known || self.is_plain_callee(decorator)) {
+            self.expr(decorator, Need::Value);
+        } else {
+            self.callee(decorator);
+        }
+    }
+
+    /// Walks arguments of which this is done with the positional ones that are given singly: the first, the others.
+    fn arguments(&mut self, arguments: &'a Arguments, first: Need, rest: Need) {
+        for (index, argument) in arguments.args.iter().enumerate() {
+            self.expr(argument, if index == 0 { first } else { rest });
+        }
+        for keyword in &arguments.keywords {
+            let need = if keyword.arg.is_some() { Need::Value } else { Need::Consume };
+            self.expr(&keyword.value, need);
+        }
+    }
+
+    fn known_arguments(&mut self, name: Option<&str>, known: Known, arguments: &'a Arguments) {
+        let attribute = match (name, arguments.args.get(1)) {
+            (Some("getattr" | "hasattr"), Some(key)) => self.string_key(key),
+            _ => None,
+        };
+        let need = |takes: Takes| match takes {
+            Takes::Reference => Need::Value,
+            Takes::Shallow => Need::See(attribute),
+            Takes::Content => Need::Read,
+            Takes::Items => Need::Consume,
+        };
+        self.arguments(arguments, need(known.first), need(known.rest));
+    }
+
+    fn method_call(&mut self, call: &'a ExprCall, method: &'a ExprAttribute) {
+        let arguments = &call.arguments;
+        let object = &*method.value;
+        let is_super = object.as_call_expr().is_some_and(|call| self.is_super(&call.func));
+        if self.logs_calls() && !is_super {
+            self.method_object(object, &method.attr);
+            return self.arguments(arguments, Need::Value, Need::Value);
+        }
+        if is_super {
+            self.expr(object, Need::Value);
+            return self.arguments(arguments, Need::Value, Need::Value);
+        }
+        let view = self.view();
+        if self.facts.is_atomic(object, self.scope, &view) {
+            self.expr(object, Need::Value);
+            let need = if method.attr.as_str() == "join" { Need::Consume } else { Need::Read };
+            return self.arguments(arguments, need, Need::Read);
+        }
+        if let Some(variable) = object.as_name_expr().and_then(|name| self.variable(&name.id)) {
+            if self.facts.is_pure_module(variable) {
+                let need = if matches!(method.attr.as_str(), "fsum" | "prod" | "sumprod") { Need::Consume } else { Need::Read };
+                return self.arguments(arguments, need, need);
+            }
+            if self.is_own_method(variable, &method.attr) {
+                let key = self.name(&method.attr);
+                self.expr(object, Need::See(Some(key)));
+                return self.arguments(arguments, Need::Value, Need::Value);
+            }
+            if let Some(takes) = self.seen.container(variable).and_then(|made| builtins::container_method(made, &method.attr)) {
+                self.note_store();
+                let need = match takes {
+                    Takes::Reference | Takes::Shallow => Need::Value,
+                    Takes::Content => Need::Read,
+                    Takes::Items => Need::Consume,
+                };
+                return self.arguments(arguments, need, if need == Need::Consume { need } else { Need::Value });
+            }
+        }
+        if is_display(object) {
+            self.expr(object, Need::Value);
+            return self.arguments(arguments, Need::Read, Need::Read);
+        }
+        self.method_object(object, &method.attr);
+        self.arguments(arguments, Need::Value, Need::Value);
+    }
+
+    /// Walks the object whose method is called, with its hook.
+    fn method_object(&mut self, object: &'a Expr, method: &str) {
+        let name = self.name(method);
+        let hook = self.hook(Hook::Method { statement: self.statement, name, logged: self.logs_calls() });
+        self.call_around(object, hook, |this| this.expr(object, Need::Value));
+        if let Some(variable) = object.as_name_expr().and_then(|name| self.followed(&name.id)) {
+            self.seen.saw_whole(variable);
+        }
+    }
+
+    /// Whether the variable is the receiver of the method around, whose class defines this method plainly.
+    fn is_own_method(&self, variable: super::names::Variable, name: &str) -> bool {
+        let Some(method) = self.method else { return false };
+        if method.receiver != variable {
+            return false;
+        }
+        let Some(id) = self.names.find(name, self.class) else { return false };
+        self.facts.is_plain_function((method.class, id), &self.view())
+    }
+}
+
+fn is_display(expr: &Expr) -> bool {
+    matches!(
+        expr,
+        Expr::List(_)
+            | Expr::Dict(_)
+            | Expr::Set(_)
+            | Expr::Tuple(_)
+            | Expr::ListComp(_)
+            | Expr::SetComp(_)
+            | Expr::DictComp(_)
+    )
+}

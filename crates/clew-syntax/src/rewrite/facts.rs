@@ -1,0 +1,256 @@
+//! What is known of variables from all the places that bind them.
+//!
+//! One walk notes every binding; then a variable is *atomic* when each of its bindings gives it something that cannot
+//! be changed, which is found by assuming it of all and taking it back until nothing changes.
+
+mod collect;
+
+use super::builtins::{builtin, module_is_pure, string_method_is_atomic, Gives};
+use super::names::{Names, Variable, MODULE};
+use clew_trace::{ScopeId, SourceTable};
+use ruff_python_ast::{CmpOp, Expr, ModModule, Operator};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// Where a variable gets a value.
+#[derive(Clone, Copy)]
+enum Origin<'a> {
+    /// From an expression, evaluated in a scope.
+    Value(&'a Expr, ScopeId),
+    /// From an item of what the expression gives, evaluated in a scope.
+    Item(&'a Expr, ScopeId),
+    /// From its own value and an expression's.
+    Augmented(&'a Expr, ScopeId),
+    /// A number made by the language (the first item of an `enumerate`).
+    Number,
+    /// An undecorated `def`.
+    Function,
+    /// An undecorated `class` without bases, keywords and `__new__`.
+    PlainClass,
+    /// A module that only computes numbers.
+    PureModule,
+    /// `del`.
+    Deleted,
+    /// Anything else.
+    Unknown,
+}
+
+/// What is known of the variables of one source.
+pub(super) struct Facts<'a> {
+    origins: FxHashMap<Variable, Vec<Origin<'a>>>,
+    atomic: FxHashSet<Variable>,
+    /// Whether the module may bind names that are not written in it.
+    module_is_dynamic: bool,
+    /// Variables of enclosing functions that each function reads, when some are bound by `nonlocal`.
+    shared_reads: FxHashMap<ScopeId, Vec<Variable>>,
+}
+
+/// What classifying an expression needs to know.
+pub(super) struct View<'v> {
+    pub(super) names: &'v Names,
+    pub(super) table: &'v SourceTable,
+    pub(super) class: Option<&'v str>,
+}
+
+impl<'a> Facts<'a> {
+    /// Gathers the facts of a module.
+    pub(super) fn new(module: &'a ModModule, names: &Names, table: &SourceTable, index: &crate::Index) -> Self {
+        let collected = collect::collect(module, names, table, index);
+        let mut facts = Self {
+            origins: collected.origins,
+            atomic: FxHashSet::default(),
+            module_is_dynamic: collected.star_import,
+            shared_reads: collected.shared_reads,
+        };
+        facts.find_atomic(&View { names, table, class: None });
+        facts
+    }
+
+    fn find_atomic(&mut self, view: &View<'_>) {
+        let plain = |origin: &Origin<'_>| !matches!(origin, Origin::Unknown | Origin::Function | Origin::PlainClass);
+        let candidates = self.origins.iter().filter(|(_, origins)| origins.iter().all(plain));
+        self.atomic = candidates.map(|(variable, _)| *variable).filter(|(_, name)| !view.names.is_declared_global(*name)).collect();
+        loop {
+            let wrong: Vec<Variable> = self
+                .atomic
+                .iter()
+                .copied()
+                .filter(|variable| !self.origins[variable].iter().all(|origin| self.origin_is_atomic(origin, view)))
+                .collect();
+            if wrong.is_empty() {
+                return;
+            }
+            for variable in wrong {
+                self.atomic.remove(&variable);
+            }
+        }
+    }
+
+    fn origin_is_atomic(&self, origin: &Origin<'_>, view: &View<'_>) -> bool {
+        match *origin {
+            Origin::Value(value, scope) | Origin::Augmented(value, scope) => self.is_atomic(value, scope, view),
+            Origin::Item(value, scope) => self.has_atomic_items(value, scope, view),
+            Origin::Number | Origin::Deleted => true,
+            Origin::Function | Origin::PlainClass | Origin::PureModule | Origin::Unknown => false,
+        }
+    }
+
+    /// The only origin of a variable, unless others are possible.
+    fn only_origin(&self, variable: Variable, view: &View<'_>) -> Option<Origin<'a>> {
+        if view.names.is_declared_global(variable.1) || view.names.is_shared(variable) {
+            return None;
+        }
+        match self.origins.get(&variable)?.as_slice() {
+            [origin] => Some(*origin),
+            _ => None,
+        }
+    }
+
+    /// Whether the variable is bound once, by an undecorated `def`.
+    pub(super) fn is_plain_function(&self, variable: Variable, view: &View<'_>) -> bool {
+        matches!(self.only_origin(variable, view), Some(Origin::Function))
+    }
+
+    /// Whether the variable is bound once, by a plain class.
+    pub(super) fn is_plain_class(&self, variable: Variable, view: &View<'_>) -> bool {
+        matches!(self.only_origin(variable, view), Some(Origin::PlainClass))
+    }
+
+    /// Whether the variable is only ever bound to a module that computes numbers from numbers.
+    pub(super) fn is_pure_module(&self, variable: Variable) -> bool {
+        let pure = |origin: &Origin<'_>| matches!(origin, Origin::PureModule);
+        self.origins.get(&variable).is_some_and(|origins| origins.iter().all(pure))
+    }
+
+    /// Whether the variable is bound only once, as a parameter or otherwise.
+    pub(super) fn is_bound_once(&self, variable: Variable) -> bool {
+        self.origins.get(&variable).is_some_and(|origins| origins.len() == 1)
+    }
+
+    /// Whether the variable never holds anything that can be changed.
+    pub(super) fn is_atomic_variable(&self, variable: Variable) -> bool {
+        self.atomic.contains(&variable)
+    }
+
+    /// Variables of enclosing functions, bound by `nonlocal` somewhere, that the function reads.
+    pub(super) fn shared_reads(&self, scope: ScopeId) -> &[Variable] {
+        self.shared_reads.get(&scope).map_or(&[], Vec::as_slice)
+    }
+
+    /// The variable of a name as it is written in a scope.
+    pub(super) fn variable(name: &str, scope: ScopeId, view: &View<'_>) -> Option<Variable> {
+        let id = view.names.find(name, view.class)?;
+        Some((view.names.binder(view.table, scope, id), id))
+    }
+
+    /// The builtin that the expression names, if the source does not bind that name.
+    pub(super) fn builtin_name<'e>(&self, expr: &'e Expr, scope: ScopeId, view: &View<'_>) -> Option<&'e str> {
+        let name = expr.as_name_expr()?.id.as_str();
+        let hidden = match Self::variable(name, scope, view) {
+            Some(variable) => {
+                variable.0 != MODULE || self.origins.contains_key(&variable) || view.names.is_declared_global(variable.1)
+            }
+            None => false,
+        };
+        (!hidden && !self.module_is_dynamic).then_some(name)
+    }
+
+    /// What a call of `function` with these arguments gives back.
+    pub(super) fn call_gives(&self, call: &ruff_python_ast::ExprCall, scope: ScopeId, view: &View<'_>) -> Gives {
+        let arguments = &call.arguments;
+        if let Some(name) = self.builtin_name(&call.func, scope, view) {
+            return builtin(name, arguments.args.len()).map_or(Gives::Anything, |known| known.gives);
+        }
+        match &*call.func {
+            Expr::Name(name) => match Self::variable(&name.id, scope, view) {
+                Some(variable) if self.is_plain_class(variable, view) => Gives::Fresh,
+                _ => Gives::Anything,
+            },
+            Expr::Attribute(method) => {
+                let pure = |expr: &Expr| {
+                    let name = expr.as_name_expr()?;
+                    Self::variable(&name.id, scope, view).filter(|variable| self.is_pure_module(*variable))
+                };
+                if self.is_atomic(&method.value, scope, view) {
+                    if string_method_is_atomic(&method.attr) { Gives::Atomic } else { Gives::Fresh }
+                } else if pure(&method.value).is_some() {
+                    if matches!(method.attr.as_str(), "prod" | "sumprod") { Gives::Anything } else { Gives::Atomic }
+                } else {
+                    Gives::Anything
+                }
+            }
+            _ => Gives::Anything,
+        }
+    }
+
+    /// Whether the expression gives nothing that can be changed.
+    pub(super) fn is_atomic(&self, expr: &Expr, scope: ScopeId, view: &View<'_>) -> bool {
+        let atomic = |part: &Expr| self.is_atomic(part, scope, view);
+        match expr {
+            Expr::NumberLiteral(_)
+            | Expr::StringLiteral(_)
+            | Expr::BytesLiteral(_)
+            | Expr::BooleanLiteral(_)
+            | Expr::NoneLiteral(_)
+            | Expr::EllipsisLiteral(_)
+            | Expr::FString(_) => true,
+            Expr::Name(name) => match Self::variable(&name.id, scope, view) {
+                Some(variable) => self.atomic.contains(&variable) || name.id == "__debug__",
+                None => false,
+            },
+            Expr::BinOp(operation) => {
+                let formats = operation.op == Operator::Mod
+                    && matches!(*operation.left, Expr::StringLiteral(_) | Expr::BytesLiteral(_) | Expr::FString(_));
+                formats || (atomic(&operation.left) && atomic(&operation.right))
+            }
+            Expr::UnaryOp(operation) => {
+                operation.op == ruff_python_ast::UnaryOp::Not || atomic(&operation.operand)
+            }
+            Expr::BoolOp(operation) => operation.values.iter().all(atomic),
+            Expr::If(choice) => atomic(&choice.body) && atomic(&choice.orelse),
+            Expr::Named(named) => atomic(&named.value),
+            Expr::Compare(comparison) => {
+                let gives_bool = |op: &CmpOp| matches!(op, CmpOp::Is | CmpOp::IsNot | CmpOp::In | CmpOp::NotIn);
+                comparison.ops.iter().all(gives_bool)
+                    || (atomic(&comparison.left) && comparison.comparators.iter().all(atomic))
+            }
+            Expr::Tuple(tuple) => tuple.elts.iter().all(|part| !part.is_starred_expr() && atomic(part)),
+            Expr::Subscript(subscript) => atomic(&subscript.value),
+            Expr::Call(call) => self.call_gives(call, scope, view) == Gives::Atomic,
+            _ => false,
+        }
+    }
+
+    fn has_atomic_items(&self, expr: &Expr, scope: ScopeId, view: &View<'_>) -> bool {
+        match expr {
+            Expr::List(list) => list.elts.iter().all(|part| !part.is_starred_expr() && self.is_atomic(part, scope, view)),
+            Expr::Set(set) => set.elts.iter().all(|part| !part.is_starred_expr() && self.is_atomic(part, scope, view)),
+            _ => self.is_atomic(expr, scope, view),
+        }
+    }
+
+    /// Whether the expression gives an object made just now, or one that cannot be changed.
+    pub(super) fn is_fresh(&self, expr: &Expr, scope: ScopeId, view: &View<'_>) -> bool {
+        match expr {
+            Expr::List(_)
+            | Expr::Dict(_)
+            | Expr::Set(_)
+            | Expr::Tuple(_)
+            | Expr::ListComp(_)
+            | Expr::SetComp(_)
+            | Expr::DictComp(_)
+            | Expr::Generator(_)
+            | Expr::BinOp(_)
+            | Expr::UnaryOp(_)
+            | Expr::Compare(_)
+            | Expr::Lambda(_)
+            | Expr::FString(_) => true,
+            Expr::Call(call) => self.call_gives(call, scope, view) != Gives::Anything,
+            _ => self.is_atomic(expr, scope, view),
+        }
+    }
+}
+
+/// Whether a module is in the table of pure ones.
+fn is_pure_module(name: &str) -> bool {
+    module_is_pure(name)
+}

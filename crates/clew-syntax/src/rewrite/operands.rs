@@ -1,0 +1,146 @@
+//! Which operands get a hook, by what is done with them.
+
+use super::builtins::{self, Container};
+use super::elision::Covered;
+use super::facts::Facts;
+use super::names::{Variable, MODULE};
+use super::walker::Walker;
+use crate::hooks::Hook;
+use clew_trace::{NameId, ScopeKind};
+use ruff_python_ast::{Expr, ExprName};
+
+/// What is done with the value of an expression, from the least to the most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Need {
+    /// It is passed on.
+    Value,
+    /// An attribute or item of it is accessed: the one named, or any.
+    See(Option<NameId>),
+    /// All that it holds is read.
+    Read,
+    /// It is iterated to its end.
+    Consume,
+}
+
+impl<'a> Walker<'a> {
+    /// Puts the hook for a need around an expression that may give any object, while `walk` walks its inside.
+    pub(super) fn operand(&mut self, expr: &Expr, need: Need, walk: impl FnOnce(&mut Self)) {
+        let statement = self.statement;
+        let hook = match need {
+            Need::Value => return walk(self),
+            Need::See(key) => self.see_hook(key),
+            Need::Read => self.hook(Hook::Read { statement }),
+            Need::Consume => self.hook(Hook::Consume { statement }),
+        };
+        self.call_around(expr, hook, walk);
+    }
+
+    /// Puts the hook for a need around a name, unless an earlier one covers it.
+    pub(super) fn name_operand(&mut self, expr: &Expr, name: &ExprName, need: Need) {
+        if need == Need::Value || self.is_unshared(expr) {
+            return;
+        }
+        let Some(variable) = self.followed(&name.id) else { return self.operand(expr, need, |_| {}) };
+        match need {
+            Need::Value => {}
+            Need::See(key) => match self.seen.see(variable) {
+                Covered::Yes => {}
+                Covered::By(hooks) => hooks.into_iter().for_each(|hook| self.extend_see(hook, key)),
+                Covered::No => {
+                    let hook = self.see_hook(key);
+                    self.seen.saw(variable, hook);
+                    self.call_around(expr, hook, |_| {});
+                }
+            },
+            Need::Read => {
+                if !self.seen.read(variable) {
+                    self.operand(expr, need, |_| {});
+                }
+            }
+            Need::Consume => {
+                if !self.seen.consume(variable) {
+                    self.operand(expr, need, |_| {});
+                }
+            }
+        }
+    }
+
+    /// The variable of a name, if what is known of it stays true until the activation binds it or suspends.
+    pub(super) fn followed(&self, name: &str) -> Option<Variable> {
+        let variable = self.variable(name)?;
+        let (scope, name) = variable;
+        let followed = match self.table.scope(scope).kind {
+            ScopeKind::Class | ScopeKind::TypeParameters => false,
+            ScopeKind::Module => !self.names.is_declared_global(name),
+            _ => !self.names.is_shared(variable),
+        };
+        followed.then_some(variable)
+    }
+
+    /// Whether the expression gives an object that no other unit can have changed, whatever is done with it.
+    pub(super) fn is_unshared(&self, expr: &Expr) -> bool {
+        let view = self.view();
+        if self.facts.is_atomic(expr, self.scope, &view) {
+            return true;
+        }
+        match expr {
+            Expr::Name(name) => {
+                let builtin = self.facts.builtin_name(expr, self.scope, &view);
+                builtin.is_some_and(builtins::is_constant)
+                    || Facts::variable(&name.id, self.scope, &view).is_some_and(|it| self.facts.is_pure_module(it))
+            }
+            Expr::Call(call) => self.is_super(&call.func),
+            _ => false,
+        }
+    }
+
+    /// Whether the expression is the builtin `super`.
+    pub(super) fn is_super(&self, function: &Expr) -> bool {
+        self.facts.builtin_name(function, self.scope, &self.view()) == Some("super")
+    }
+
+    /// Whether the expression gives an object made just now.
+    pub(super) fn is_fresh(&self, expr: &Expr) -> bool {
+        self.facts.is_fresh(expr, self.scope, &self.view())
+    }
+
+    /// If the expression makes an object that only this activation can reach: the builtin container that it is, if any.
+    pub(super) fn made_container(&self, expr: &Expr) -> Option<Option<Container>> {
+        match expr {
+            Expr::List(_) | Expr::ListComp(_) => Some(Some(Container::List)),
+            Expr::Dict(_) | Expr::DictComp(_) => Some(Some(Container::Dict)),
+            Expr::Set(_) | Expr::SetComp(_) => Some(Some(Container::Set)),
+            Expr::Call(call) => match self.facts.builtin_name(&call.func, self.scope, &self.view())? {
+                "list" | "sorted" => Some(Some(Container::List)),
+                "dict" => Some(Some(Container::Dict)),
+                "set" => Some(Some(Container::Set)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The string that a subscript names, if it is a literal.
+    pub(super) fn string_key(&mut self, key: &Expr) -> Option<NameId> {
+        let literal = key.as_string_literal_expr()?;
+        let text = literal.value.to_str().to_owned();
+        Some(self.names.id(&mut self.table, &text, None))
+    }
+
+    /// Walks the iterable of a `for` that is a unit.
+    pub(super) fn iterate(&mut self, iterable: &'a Expr) {
+        let hook = self.hook(Hook::Iterate { statement: self.statement });
+        self.call_around(iterable, hook, |this| this.expr(iterable, Need::Value));
+    }
+
+    /// Walks a context expression.
+    pub(super) fn manager(&mut self, manager: &'a Expr) {
+        let hook = self.hook(Hook::Manager { statement: self.statement });
+        self.call_around(manager, hook, |this| this.expr(manager, Need::Value));
+    }
+
+    /// Whether a name is bound in the module, or nowhere in the source.
+    pub(super) fn is_global(&self, variable: Variable) -> bool {
+        variable.0 == MODULE
+    }
+}

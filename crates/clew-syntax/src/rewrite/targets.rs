@@ -1,0 +1,115 @@
+//! Targets: what is bound, stored into, or deleted.
+
+use super::operands::Need;
+use super::walker::Walker;
+use crate::hooks::{placeholder, Hook};
+use clew_trace::NameId;
+use ruff_python_ast::{Expr, ExprName};
+use ruff_text_size::{Ranged, TextRange};
+
+impl<'a> Walker<'a> {
+    /// Walks a target that gets a value.
+    pub(super) fn store(&mut self, target: &'a Expr) {
+        match target {
+            Expr::Name(name) => self.bind(&name.id),
+            Expr::Attribute(attribute) => {
+                let key = self.name(&attribute.attr);
+                if self.is_initialization(&attribute.value) {
+                    self.note_store();
+                } else {
+                    self.written_object(&attribute.value, Some(key), false);
+                }
+            }
+            Expr::Subscript(subscript) => {
+                let key = self.string_key(&subscript.slice);
+                self.written_object(&subscript.value, key, false);
+                self.subscript_key(&subscript.slice);
+            }
+            Expr::Starred(starred) => self.store(&starred.value),
+            Expr::List(list) => list.elts.iter().for_each(|part| self.store(part)),
+            Expr::Tuple(tuple) => tuple.elts.iter().for_each(|part| self.store(part)),
+            _ => {}
+        }
+    }
+
+    /// Walks a target of `del`.
+    pub(super) fn delete(&mut self, target: &'a Expr) {
+        match target {
+            Expr::List(list) => list.elts.iter().for_each(|part| self.delete(part)),
+            Expr::Tuple(tuple) => tuple.elts.iter().for_each(|part| self.delete(part)),
+            _ => self.store(target),
+        }
+    }
+
+    /// A name is bound: nothing is known of its new object.
+    pub(super) fn bind(&mut self, name: &str) {
+        if let Some(id) = self.names.find(name, self.class) {
+            self.seen.forget(id);
+        }
+    }
+
+    /// A name was bound to the value of an expression, which may have made its object.
+    pub(super) fn note_made(&mut self, name: &ExprName, value: &Expr) {
+        let Some(variable) = self.followed(&name.id) else { return };
+        if let Some(container) = self.made_container(value) {
+            self.seen.make(variable, container);
+        }
+    }
+
+    /// Whether the expression is the new object in its `__init__`.
+    fn is_initialization(&self, object: &Expr) -> bool {
+        let (Some(method), Expr::Name(name)) = (self.method, object) else { return false };
+        method.initializes && self.activation == Some(method.receiver.0) && self.variable(&name.id) == Some(method.receiver)
+    }
+
+    /// Walks an object whose attribute or item is written.
+    pub(super) fn written_object(&mut self, object: &'a Expr, key: Option<NameId>, update: bool) {
+        if self.is_unshared(object) {
+            return self.expr(object, Need::Value);
+        }
+        if let Expr::Name(name) = object {
+            if let Some(variable) = self.followed(&name.id) {
+                let covered = self.seen.write(variable, key);
+                if covered && !update {
+                    return self.note_store();
+                }
+            }
+        }
+        let hook = self.hook(Hook::Write { statement: self.statement, key, update });
+        self.call_around(object, hook, |this| this.expr(object, Need::Value));
+    }
+
+    /// Walks the key of an item that an augmented assignment may change in place.
+    pub(super) fn changed_key(&mut self, key: &'a Expr) {
+        if has_slice(key) {
+            return self.subscript_key(key);
+        }
+        let hook = self.hook(Hook::ItemKey { statement: self.statement });
+        self.call_around(key, hook, |this| this.subscript_key(key));
+    }
+
+    /// Puts the hook of an augmented assignment to a name before it.
+    pub(super) fn change_in_place(&mut self, statement: TextRange, name: &ExprName) {
+        let variable = self.variable(&name.id);
+        if variable.is_some_and(|variable| self.facts.is_atomic_variable(variable)) {
+            return;
+        }
+        if let Some(variable) = self.followed(&name.id) {
+            if self.seen.change_in_place(variable) {
+                return self.note_store();
+            }
+        }
+        let hook = self.hook(Hook::InPlace { statement: self.statement });
+        let shown = (name.start().to_u32(), name.end().to_u32());
+        let text = format!("{}({});", placeholder(hook), name.id);
+        self.edits.open_shown(statement.start().to_u32(), text, shown);
+    }
+}
+
+fn has_slice(key: &Expr) -> bool {
+    match key {
+        Expr::Slice(_) | Expr::Starred(_) => true,
+        Expr::Tuple(tuple) => tuple.elts.iter().any(has_slice),
+        _ => false,
+    }
+}
