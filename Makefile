@@ -1,4 +1,33 @@
 # The commands of the project. `make demo` and `make test` need nothing but Rust and Python.
+SHELL := /bin/bash
+.ONESHELL:
+.SHELLFLAGS := -eu -o pipefail -c
+
+help:  ## This list.
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
 dev:  ## Build the extension in place for one interpreter: make dev PYTHON=python3.12
 	@tools/build-in-place $(or $(PYTHON),python3)
-.PHONY: dev
+
+wheels:  ## Build a wheel for every supported interpreter on this machine into ./wheels.
+	@tools/build-wheels
+
+demo:  ## Record the example analysis, slice three of its results, verify them, draw the graph.
+	@tools/demo
+
+test:  ## All tests: Rust, then Python on every supported interpreter, each with its own wheel.
+	@tools/test
+
+lint:  ## Formatting, lints, types and the rules of the architecture.
+	@tools/lint
+
+bench:  ## Cost of recording, rewriting and slicing, as ratios against the plain program.
+	@tools/bench $(BENCH)
+
+hunt:  ## Look for unsound slices in random programs: make hunt SECONDS=600 SEED=1
+	@tools/hunt $(or $(SECONDS),300) $(or $(SEED),1)
+
+corpus:  ## Run programs nobody here wrote, plain and recorded, and verify their slices.
+	@tools/corpus $(CORPUS)
+
+.PHONY: help dev wheels demo test lint bench hunt corpus
