@@ -221,7 +221,7 @@ impl Error {
 /// Whether the disk takes no more. SQLite does not tell a full disk from a broken one when its shared memory cannot grow.
 fn is_full(root: &Path) -> bool {
     let probe = root.join(format!(".space-{}", std::process::id()));
-    let written = std::fs::write(&probe, [1; 1 << 16]);
+    let written = std::fs::write(&probe, vec![1; 1 << 16]);
     let _ = std::fs::remove_file(&probe);
     written.is_err_and(|e| matches!(e.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
 }

@@ -18,6 +18,9 @@ const UNFINISHED: &str = ".new-";
 /// Names of files that were found damaged begin so.
 const DAMAGED: &str = ".damaged-";
 
+/// Objects by name, with their files.
+type Named = Vec<(String, PathBuf)>;
+
 impl Store {
     /// Stores bytes and says their name. Cheap when they are there already.
     pub fn put_object(&self, bytes: &[u8]) -> Result<String> {
@@ -93,7 +96,7 @@ impl Store {
     }
 
     /// All objects with their files, in no particular order, and files that are no objects: unfinished or damaged.
-    pub(crate) fn object_files(&self) -> Result<(Vec<(String, PathBuf)>, Vec<PathBuf>)> {
+    pub(crate) fn object_files(&self) -> Result<(Named, Vec<PathBuf>)> {
         let root = self.root().join(DIRECTORY);
         let (mut objects, mut others) = (Vec::new(), Vec::new());
         for (name, directory) in self.entries(&root)? {

@@ -45,9 +45,9 @@ pub struct TableInfo {
 
 impl Store {
     /// Runs one statement that only reads. `stop` is asked from time to time whether to give up.
-    pub fn sql(&self, query: &str, mut stop: impl FnMut() -> bool + Send + 'static) -> Result<Rows> {
+    pub fn sql(&self, query: &str, stop: impl FnMut() -> bool + Send + 'static) -> Result<Rows> {
         let answer = self.with(Purpose::Read, |connection| {
-            connection.progress_handler(STEPS_BETWEEN_QUESTIONS, Some(move || stop()))?;
+            connection.progress_handler(STEPS_BETWEEN_QUESTIONS, Some(stop))?;
             Ok(run(connection, query))
         })?;
         answer.map_err(|error| match error {
@@ -84,7 +84,7 @@ fn run(connection: &rusqlite::Connection, query: &str) -> rusqlite::Result<Rows>
     if !statement.readonly() {
         return Err(rusqlite::Error::InvalidQuery);
     }
-    let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut rows = Vec::new();
     let mut found = statement.query([])?;
     while let Some(row) = found.next()? {
@@ -106,7 +106,7 @@ fn cell(value: ValueRef) -> Cell {
 fn table(connection: &rusqlite::Connection, name: String) -> rusqlite::Result<TableInfo> {
     let quoted = name.replace('"', "\"\"");
     let statement = connection.prepare(&format!("SELECT * FROM \"{quoted}\""))?;
-    let columns = statement.column_names().into_iter().map(str::to_owned).collect();
+    let columns = statement.column_names().map(str::to_owned).collect();
     let count: i64 = connection.query_row(&format!("SELECT count(*) FROM \"{quoted}\""), [], |r| r.get(0))?;
     Ok(TableInfo { name, columns, n_rows: count.try_into().unwrap_or_default() })
 }

@@ -66,7 +66,7 @@ fn killed_writers_leave_open_runs_only() {
         std::thread::sleep(Duration::from_millis(delay));
         process.kill().unwrap();
         process.wait().unwrap();
-        finished.extend(lines.map_while(Result::ok).filter(|l| l.starts_with("2")));
+        finished.extend(lines.map_while(Result::ok).filter(|l| l.starts_with('2')));
     }
     let store = Store::open(&directory.root()).unwrap();
     let runs = store.runs(None).unwrap();

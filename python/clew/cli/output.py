@@ -1,0 +1,123 @@
+"""How answers look: plain tables, colour only on a terminal, JSON for programs, and files written whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timezone
+
+__all__ = ["bold", "dim", "duration", "one_line", "size", "table", "when", "write_file", "write_json"]
+
+
+def bold(text: str) -> str:
+    """The text, bold on a terminal."""
+    return f"\033[1m{text}\033[0m" if _has_colour() else text
+
+
+def dim(text: str) -> str:
+    """The text, faint on a terminal."""
+    return f"\033[2m{text}\033[0m" if _has_colour() else text
+
+
+def _has_colour() -> bool:
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> str:
+    """A table with a line of headings; the last column is as wide as it is.
+
+    Parameters
+    ----------
+    columns
+        Headings.
+    rows
+        Values; None shows as `-`.
+    right
+        Columns of numbers.
+    """
+    cells = [["-" if value is None else one_line(str(value)) for value in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+    lines = []
+    for row in [list(columns), *cells]:
+        shown = [
+            text.rjust(width) if name in right else text.ljust(width)
+            for name, text, width in zip(columns, row, widths, strict=True)
+        ]
+        lines.append("  ".join(shown).rstrip())
+    lines[0] = bold(lines[0])
+    return "\n".join(lines) + "\n"
+
+
+def one_line(text: str) -> str:
+    """The text with line ends and other control characters shown, not obeyed."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def when(moment: str | None) -> str | None:
+    """A time of the store (UTC, ISO 8601) as local time, to the second."""
+    if moment is None:
+        return None
+    return _parsed(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def duration(started: str, ended: str | None) -> str | None:
+    """The time between two times of the store: `0.42 s`, `3 min 20 s`."""
+    if ended is None:
+        return None
+    seconds = (_parsed(ended) - _parsed(started)).total_seconds()
+    if seconds < 60:
+        return f"{seconds:.2f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _parsed(moment: str) -> datetime:
+    return datetime.fromisoformat(moment.removesuffix("Z")).replace(tzinfo=timezone.utc)
+
+
+def size(n_bytes: int) -> str:
+    """A number of bytes for people: `17 bytes`, `2.3 MB`."""
+    if n_bytes < 1000:
+        return f"{n_bytes} bytes"
+    value = float(n_bytes)
+    for unit in ("kB", "MB", "GB"):
+        value /= 1000
+        if value < 999.95:
+            return f"{value:.1f} {unit}"
+    return f"{value / 1000:.1f} TB"
+
+
+def write_json(value: object) -> None:
+    """Print a value as JSON."""
+    json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
+    sys.stdout.write("\n")
+
+
+def write_file(path: str, content: str | bytes) -> None:
+    """Write a file whole or not at all: what was there before stays until the new content is complete.
+
+    Raises
+    ------
+    OSError
+        It cannot be written.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    if not os.path.isfile(path) or os.path.islink(path):
+        # A device, a pipe, a link's target, or nothing yet.
+        with open(path, "wb") as file:
+            file.write(data)
+        return
+    unfinished = f"{path}.{os.getpid()}.new"
+    try:
+        with open(unfinished, "wb") as file:
+            file.write(data)
+        os.chmod(unfinished, os.stat(path).st_mode & 0o7777)
+        os.replace(unfinished, path)
+    except OSError as problem:
+        if os.path.exists(unfinished):
+            os.remove(unfinished)
+        raise OSError(problem.errno, problem.strerror, path) from None

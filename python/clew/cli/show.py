@@ -1,0 +1,1 @@
+"""Describe one recording: the program, how it ended, its sources, what it used and saved."""

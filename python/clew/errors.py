@@ -1,0 +1,111 @@
+"""Every exception that Clew raises on purpose.
+
+All derive from `ClewError`. Each carries what happened in `message` and, where there is something to do about it,
+the next step in `hint`. They can be pickled. The Rust side raises them through one map (`errors.rs`), by the names
+of this module.
+"""
+
+from __future__ import annotations
+
+
+class ClewError(Exception):
+    """Anything that Clew reports.
+
+    Parameters
+    ----------
+    message
+        What happened, without a full stop.
+    hint
+        What to do next, if something can be done.
+    """
+
+    message: str
+    hint: str | None
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message, hint)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message if self.hint is None else f"{self.message}; {self.hint}"
+
+
+class UsageError(ClewError):
+    """A command line that Clew does not understand."""
+
+
+class InvalidTarget(UsageError):
+    """A text that is no TARGET."""
+
+
+class Refused(ClewError):
+    """Something that Clew will not do, because the answer could be wrong: the message is the reason."""
+
+
+class UnknownTarget(ClewError):
+    """A target that the run does not have."""
+
+
+class UnknownRun(ClewError):
+    """A name that stands for no run, or for more than one."""
+
+
+class UnknownArtifact(ClewError):
+    """A name, or a version of it, under which no value was saved."""
+
+
+class NotRecorded(ClewError):
+    """A run that lacks the record a question needs: it is still open, it was killed, or its detail is too coarse."""
+
+
+class QueryError(ClewError):
+    """A query to the store that is not valid SQL, or that would change something."""
+
+
+class ValueUnavailable(ClewError):
+    """A saved value that cannot be loaded: it could not be serialised, or its store is not trusted."""
+
+
+class InternalError(ClewError):
+    """A defect in Clew."""
+
+
+class StoreError(ClewError):
+    """The store cannot be used."""
+
+
+class StoreNotFound(StoreError):
+    """There is no store here or above."""
+
+
+class StoreUnavailable(StoreError):
+    """A store, or a file of it, that cannot be opened."""
+
+
+class StoreReadOnly(StoreError):
+    """A store that cannot be written."""
+
+
+class StoreFull(StoreError):
+    """No space is left for the store."""
+
+
+class StoreBusy(StoreError):
+    """Another process keeps the store locked."""
+
+
+class StoreCorrupt(StoreError):
+    """A store whose database is damaged or belongs to another program."""
+
+
+class StoreTooNew(StoreError):
+    """A store that a newer Clew has written."""
+
+
+class ObjectMissing(StoreError):
+    """An object that the store refers to and does not have."""
+
+
+class ObjectDamaged(StoreError):
+    """An object whose bytes are not those that were stored."""
