@@ -5,11 +5,21 @@
 use pyo3::prelude::*;
 
 mod errors;
+#[allow(unsafe_code)]
 mod frames;
+#[allow(unsafe_code)]
 mod hooks;
+#[allow(unsafe_code)]
+mod importing;
+#[allow(unsafe_code)]
 mod load;
+#[allow(unsafe_code)]
 mod recorder;
 mod rendering;
+#[allow(unsafe_code)]
+mod running;
+#[allow(unsafe_code)]
+mod signals;
 mod slicing;
 mod store;
 
@@ -18,10 +28,11 @@ fn _clew(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     errors::register(module)?;
     frames::register(module)?;
-    hooks::register(module)?;
+    importing::register(module)?;
     load::register(module)?;
     recorder::register(module)?;
     rendering::register(module)?;
+    running::register(module)?;
     slicing::register(module)?;
     store::register(module)
 }

@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex};
 
 use crate::errors::{detached, exception};
 
+mod describing;
+
 /// Columns and rows of an answer.
 type Answer = (Vec<String>, Vec<Vec<Py<PyAny>>>);
 
@@ -339,6 +341,7 @@ fn collected_dict(py: Python<'_>, collected: Collected) -> PyResult<Bound<'_, Py
 /// Adds this module's functions and classes to `clew._clew`.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PyStore>()?;
+    module.add_function(wrap_pyfunction!(describing::describe_trace, module)?)?;
     module.add_function(wrap_pyfunction!(locate_store, module)?)?;
     module.add_function(wrap_pyfunction!(mask_secrets, module)?)
 }

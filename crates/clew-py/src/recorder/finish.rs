@@ -364,6 +364,14 @@ fn note_artifact(name: String, value: &Bound<'_, PyAny>) {
     }
 }
 
+/// A trace as JSON text, for tools.
+#[pyfunction]
+fn trace_json(trace: &[u8]) -> PyResult<String> {
+    let fault = |message: String| pyo3::exceptions::PyValueError::new_err(message);
+    let trace = clew_trace::codec::decode(trace).map_err(|e| fault(e.to_string()))?;
+    serde_json::to_string(&trace).map_err(|e| fault(e.to_string()))
+}
+
 /// Whether a recording runs in this process (a child after `fork` has none).
 #[pyfunction]
 fn is_recording() -> bool {
@@ -376,5 +384,6 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Recorded>()?;
     module.add_function(wrap_pyfunction!(finish, module)?)?;
     module.add_function(wrap_pyfunction!(is_recording, module)?)?;
+    module.add_function(wrap_pyfunction!(trace_json, module)?)?;
     module.add_function(wrap_pyfunction!(note_artifact, module)?)
 }
