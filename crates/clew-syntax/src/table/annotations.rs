@@ -8,10 +8,9 @@ use ruff_python_ast::{Expr, Parameters};
 impl<'a> Collector<'a> {
     /// Walks the annotations of a function's parameters and result, which become its `__annotations__`.
     pub(super) fn signature_annotations(&mut self, parameters: &'a Parameters, returns: Option<&'a Expr>) {
-        for parameter in parameters {
-            parameter.annotation().into_iter().for_each(|annotation| self.annotation(annotation));
+        for annotation in parameters.iter().filter_map(|parameter| parameter.annotation()).chain(returns) {
+            self.annotation(annotation);
         }
-        returns.into_iter().for_each(|annotation| self.annotation(annotation));
     }
 
     /// Walks an annotation that the program can ask for.

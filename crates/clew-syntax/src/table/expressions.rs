@@ -153,7 +153,7 @@ impl<'a> Collector<'a> {
                 }
             }
             Expr::TString(node) => {
-                for string in node.value.iter() {
+                for string in &node.value {
                     self.interpolations(&string.elements);
                 }
             }
@@ -172,14 +172,8 @@ impl<'a> Collector<'a> {
                 let parts = [&node.lower, &node.upper, &node.step];
                 parts.into_iter().flatten().for_each(|part| self.expression(part));
             }
-            Expr::BytesLiteral(_)
-            | Expr::NumberLiteral(_)
-            | Expr::BooleanLiteral(_)
-            | Expr::NoneLiteral(_)
-            | Expr::EllipsisLiteral(_)
-            | Expr::IpyEscapeCommand(_) => {}
-            // These have a first operand or are names: see `expression`.
-            Expr::BinOp(_) | Expr::Attribute(_) | Expr::Subscript(_) | Expr::Call(_) | Expr::Name(_) => {}
+            // Constants need nothing; names and nodes with a first operand were met in `expression`.
+            _ => {}
         }
     }
 

@@ -72,9 +72,9 @@ pub(super) fn identifiers(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn starts_identifier(character: char) -> bool {
-    character == '_' || character.is_alphabetic()
+    character == '_' || unicode_ident::is_xid_start(character)
 }
 
 fn continues_identifier(character: char) -> bool {
-    character == '_' || character.is_alphanumeric()
+    unicode_ident::is_xid_continue(character)
 }
