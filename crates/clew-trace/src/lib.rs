@@ -1,11 +1,12 @@
 //! The waist of Clew: the one model that every capture front-end writes and every consumer reads.
 //!
 //! It owns identifiers ([`ids`]), the static description of a source ([`source`]), the record of one
-//! run ([`run`]) and their encoding ([`codec`]). It knows no Python object, no parser, no database and
-//! no clock. A consumer that needs something which is not here asks for it to be added here.
+//! run ([`run`]) and its encoding ([`codec`]), and the log of events ([`log`]). It knows no Python
+//! object, no parser, no database and no clock. A consumer that needs something which is not here asks for it to be added here.
 
 pub mod codec;
 pub mod ids;
+pub mod log;
 pub mod run;
 pub mod source;
 
