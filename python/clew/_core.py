@@ -1,7 +1,7 @@
-"""The door to the compiled part of Clew: everything else that is not part of recording imports it from here.
+"""The door to the compiled part of Clew, for everything that is not part of recording.
 
-`clew.running`, `clew.starting` and `clew.importing` name the extension directly, so that one module fewer is loaded
-in the user's process.
+`clew.running`, `clew.starting` and `clew.importing` name the extension directly, so that one module
+fewer is loaded in the user's process.
 """
 
 from clew._clew import *  # noqa: F403

@@ -1,8 +1,8 @@
 """Every exception that Clew raises on purpose.
 
-All derive from `ClewError`. Each carries what happened in `message` and, where there is something to do about it,
-the next step in `hint`. They can be pickled. The Rust side raises them through one map (`errors.rs`), by the names
-of this module.
+All derive from `ClewError`. Each carries what happened in `message` and, where there is something
+to do about it, the next step in `hint`. They can be pickled. The Rust side raises them through one
+map (`errors.rs`), by the names of this module.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class InvalidTarget(UsageError):
 
 
 class Refused(ClewError):
-    """Something that Clew will not do, because the answer could be wrong: the message is the reason."""
+    """Something that Clew will not do, as the answer could be wrong; the message is the reason."""
 
 
 class UnknownTarget(ClewError):
@@ -56,15 +56,15 @@ class UnknownArtifact(ClewError):
 
 
 class NotRecorded(ClewError):
-    """A run that lacks the record a question needs: it is still open, it was killed, or its detail is too coarse."""
+    """A run without the record a question needs: open, killed, or of too coarse a detail."""
 
 
 class QueryError(ClewError):
-    """A query to the store that is not valid SQL, or that would change something."""
+    """A query that is not valid SQL, or that would change something."""
 
 
 class ValueUnavailable(ClewError):
-    """A saved value that cannot be loaded: it could not be serialised, or its store is not trusted."""
+    """A saved value that cannot be loaded: not serialised, or in a store that is not trusted."""
 
 
 class InternalError(ClewError):

@@ -1,7 +1,8 @@
 """The store, from Python: finding and opening it, and its rows as small objects.
 
-A thin wrapper: what the store is, and every decision about it, is in the Rust crate `clew-store`. This module is loaded
-in the user's process, so it imports nothing that a bare interpreter has not loaded.
+A thin wrapper: what the store is, and every decision about it, is in the Rust crate `clew-store`.
+This module is loaded in the user's process, so it imports nothing that a bare interpreter has not
+loaded.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class _Row:
             setattr(self, name, fields[name])
 
     def as_dict(self) -> dict[str, object]:
-        """The row as a dictionary that JSON can hold."""
+        """Give the row as a dictionary that JSON can hold."""
         return {name: getattr(self, name) for name in self.__slots__}
 
     def __eq__(self, other: object) -> bool:
@@ -33,7 +34,9 @@ class _Row:
         return hash((type(self), getattr(self, self.__slots__[0])))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.as_dict().items())})"
+        return (
+            f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.as_dict().items())})"
+        )
 
 
 class Run(_Row):
@@ -44,7 +47,8 @@ class Run(_Row):
     id
         `20261120-095512-3fa9c1`: the start in UTC, and random digits.
     script, argv, cwd
-        The program as the user gave it, its arguments with secrets masked, the directory it started in.
+        The program as the user gave it, its arguments with secrets masked, the directory it started
+        in.
     interpreter, python_version, clew_version, packages
         What it ran on.
     detail
@@ -66,24 +70,24 @@ class Run(_Row):
     """
 
     __slots__ = (
-        "id",
-        "script",
         "argv",
-        "cwd",
-        "interpreter",
-        "python_version",
         "clew_version",
-        "packages",
+        "cwd",
         "detail",
-        "started",
         "ended",
         "exit_status",
-        "state",
-        "note",
-        "trace",
-        "n_events",
-        "pid",
         "host",
+        "id",
+        "interpreter",
+        "n_events",
+        "note",
+        "packages",
+        "pid",
+        "python_version",
+        "script",
+        "started",
+        "state",
+        "trace",
     )
     id: str
     script: str
@@ -123,16 +127,16 @@ class Artifact(_Row):
     """
 
     __slots__ = (
-        "name",
-        "version",
-        "run",
-        "unit",
-        "line",
-        "fingerprint",
-        "type_name",
-        "summary",
-        "object",
         "created",
+        "fingerprint",
+        "line",
+        "name",
+        "object",
+        "run",
+        "summary",
+        "type_name",
+        "unit",
+        "version",
     )
     name: str
     version: int
@@ -161,7 +165,7 @@ class Collected(_Row):
         Objects that nothing refers to but that are too young to be removed.
     """
 
-    __slots__ = ("runs", "kept_for_artifacts", "n_objects", "n_bytes", "n_young")
+    __slots__ = ("kept_for_artifacts", "n_bytes", "n_objects", "n_young", "runs")
     runs: list[str]
     kept_for_artifacts: int
     n_objects: int
@@ -195,7 +199,7 @@ class Store:
 
     @property
     def owned(self) -> bool:
-        """Whether it belongs to this user; only then may serialised values in it be loaded without being asked."""
+        """Whether it belongs to this user; only then may values in it be loaded unasked."""
         if not hasattr(os, "geteuid"):
             return True
         return os.stat(self.path).st_uid in (os.geteuid(), 0)
@@ -211,7 +215,7 @@ class Store:
         detail: str,
         packages: dict[str, str] | None = None,
     ) -> str:
-        """Record that a run begins in this process; answers its id. Values of secrets in `argv` are masked."""
+        """Record that a run begins in this process, and name it; secrets in `argv` are masked."""
         return self.native.begin_run(
             script=script,
             argv=argv,
@@ -267,15 +271,15 @@ class Store:
         )
 
     def put_object(self, data: bytes) -> str:
-        """Store bytes; answers their hash (BLAKE3, hexadecimal), which is their name. Cheap when they are there."""
+        """Store bytes under their hash (BLAKE3, hexadecimal); cheap when they are there."""
         return self.native.put_object(data)
 
     def put_file(self, path: str) -> str:
-        """Store the content of a file without holding it in memory; answers its hash."""
+        """Store the content of a file under its hash, without holding it in memory."""
         return self.native.put_file(path)
 
     def get_object(self, hash: str) -> bytes:
-        """The bytes of an object, verified.
+        """Give the bytes of an object, verified.
 
         Raises
         ------
@@ -285,15 +289,15 @@ class Store:
         return self.native.get_object(hash)
 
     def has_object(self, hash: str) -> bool:
-        """Whether an object is there."""
+        """Tell whether an object is there."""
         return self.native.has_object(hash)
 
     def runs(self, limit: int | None = None) -> list[Run]:
-        """The newest runs, newest first; all of them without a limit."""
+        """List the newest runs, newest first; all of them without a limit."""
         return [Run(row) for row in self.native.runs(limit)]
 
     def run(self, name: str = "latest") -> Run:
-        """The run of this name: `latest`, `latest~N`, an id or its unique prefix.
+        """Find the run of this name: `latest`, `latest~N`, an id or its unique prefix.
 
         Raises
         ------
@@ -303,11 +307,11 @@ class Store:
         return Run(self.native.run(name))
 
     def run_sources(self, run: str) -> list[tuple[str, str, str]]:
-        """`(path, module, object)` of each source of a run, in the order of its trace."""
+        """List `(path, module, object)` of each source of a run, in the order of its trace."""
         return self.native.run_sources(run)
 
     def run_log(self, run: str) -> list[tuple[str, int]]:
-        """`(object, number of events)` of each segment of a run's event log, in order."""
+        """List `(object, number of events)` of each segment of a run's event log, in order."""
         return self.native.run_log(run)
 
     def save_artifact(
@@ -335,15 +339,17 @@ class Store:
         )
 
     def artifacts(self, *, all_versions: bool = False) -> list[Artifact]:
-        """The newest version of every artifact, or all versions; by name."""
+        """List the newest version of every artifact, or all versions; by name."""
         return [Artifact(row) for row in self.native.artifacts(all_versions=all_versions)]
 
     def artifacts_of_run(self, run: str) -> list[Artifact]:
-        """The artifacts that a run saved, in the order of saving."""
+        """List the artifacts that a run saved, in the order of saving."""
         return [Artifact(row) for row in self.native.artifacts_of_run(run)]
 
-    def artifact(self, name: str, *, version: int | None = None, run: str | None = None) -> Artifact:
-        """One artifact: the newest version, the given one, or the newest that `run` saved.
+    def artifact(
+        self, name: str, *, version: int | None = None, run: str | None = None
+    ) -> Artifact:
+        """Find one artifact: the newest version, the given one, or the newest that `run` saved.
 
         Raises
         ------
@@ -361,7 +367,9 @@ class Store:
         dry_run: bool = False,
         grace_seconds: int | None = None,
     ) -> Collected:
-        """Remove runs that are no longer wanted, then objects that nothing refers to. Safe beside recordings.
+        """Remove runs that are no longer wanted, then objects that nothing refers to.
+
+        Safe beside recordings.
 
         Parameters
         ----------
@@ -396,17 +404,18 @@ class Store:
         return self.native.sql(query)
 
     def tables(self) -> list[tuple[str, list[str], int]]:
-        """Name, columns and number of rows of each table."""
+        """List name, columns and number of rows of each table."""
         return self.native.tables()
 
 
 def find_store(named: str | None = None) -> str:
-    """The directory of the store for work in the current directory, whether it exists or not.
+    """Find the directory of the store for work in the current directory, whether it exists or not.
 
     Parameters
     ----------
     named
-        What the user named with `--store`; then `CLEW_STORE`; then `.clew` here or above; else `.clew` here.
+        What the user named with `--store`; then `CLEW_STORE`; then `.clew` here or above; else
+        `.clew` here.
     """
     path, _ = _locate(named, must_exist=False)
     return path

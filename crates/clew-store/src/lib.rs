@@ -16,6 +16,7 @@ mod artifacts;
 mod clock;
 mod connection;
 mod error;
+mod event_file;
 mod gc;
 mod location;
 pub mod masking;
@@ -29,6 +30,7 @@ mod store;
 
 pub use artifacts::{Artifact, NewArtifact};
 pub use error::Error;
+pub use event_file::{read_events, EventFile};
 pub use gc::{Collected, Criteria};
 pub use location::{locate, Location, DIRECTORY_NAME};
 pub use query::{Cell, Rows, TableInfo};

@@ -1,7 +1,7 @@
 """The command `clew`.
 
-This file is loaded by `clew run` in the user's process, so it imports nothing; the other subcommands are behind
-`clew.cli.dispatching`.
+This file is loaded by `clew run` in the user's process, so it imports nothing; the other
+subcommands are behind `clew.cli.dispatching`.
 """
 
 __all__ = ["main"]
@@ -27,6 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except ImportError as problem:
-        sys.stderr.write(f"clew: error: {problem}; the installation is not complete: install clew again\n")
+        sys.stderr.write(
+            f"clew: error: {problem}; the installation is not complete: install clew again\n"
+        )
         return 2
     return dispatching.main(words)

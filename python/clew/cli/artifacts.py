@@ -12,7 +12,9 @@ from clew.storing import open_store
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("-a", "--all", action="store_true", help="all versions, not only the newest of each name")
+    parser.add_argument(
+        "-a", "--all", action="store_true", help="all versions, not only the newest of each name"
+    )
     add_format(parser, "table", "json")
     add_store(parser)
 
@@ -25,7 +27,8 @@ def execute(options: argparse.Namespace) -> int:
         return 0
     columns = ("NAME", "VERSION", "SAVED", "RUN", "LINE", "TYPE", "VALUE")
     rows = [
-        (a.name, a.version, output.when(a.created), a.run, a.line, a.type_name, a.summary) for a in artifacts
+        (a.name, a.version, output.when(a.created), a.run, a.line, a.type_name, a.summary)
+        for a in artifacts
     ]
     if not rows:
         sys.stdout.write("no artifacts yet: clew.save(value, name) makes one\n")

@@ -1,7 +1,7 @@
-"""From a command line to one subcommand, and from whatever happens there to an exit status and at most one line.
+"""From a command line to one subcommand, and from its outcome to an exit status and one line.
 
-    0    done                    2    an error              130  interrupted (Ctrl-C)
-    3    refused                 141  nobody read the output any more (as a program that SIGPIPE ends)
+0    done                    2    an error              130  interrupted (Ctrl-C)
+3    refused                 141  nobody read the output any more (as a program that SIGPIPE ends)
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ COMMANDS = {
 }
 
 _TARGETS = """\
-TARGET is NAME (a top-level variable at the end of the run), NAME@LINE (just after that line last ran), FILE:LINE
-(a statement), file:PATH (a file that the run wrote) or artifact:NAME. RUN is latest (the default), latest~N, or the
-beginning of an id. The store is .clew here or in a parent directory; --store or CLEW_STORE names another.
+TARGET is NAME (a top-level variable at the end of the run), NAME@LINE (just after that line
+last ran), FILE:LINE (a statement), file:PATH (a file that the run wrote) or artifact:NAME.
+RUN is latest (the default), latest~N, or the beginning of an id.
+The store is .clew here or in a parent directory; --store or CLEW_STORE names another.
 """
 
 
@@ -57,7 +58,9 @@ def main(words: list[str]) -> int:
         return 141
     except OSError as problem:
         _abandon_output()
-        where = f" {os.fsdecode(problem.filename)!r}" if problem.filename is not None else " the output"
+        where = (
+            f" {os.fsdecode(problem.filename)!r}" if problem.filename is not None else " the output"
+        )
         _complain("error", f"cannot access{where}: {problem.strerror or problem}")
         return 2
     except Exception as problem:

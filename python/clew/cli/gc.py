@@ -1,7 +1,7 @@
 """Remove recordings that are no longer wanted, and data that nothing refers to.
 
-Without options only the latter. Recordings that saved artifacts are kept unless --artifacts is given. Safe while other
-programs are being recorded.
+Without options only the latter. Recordings that saved artifacts are kept unless --artifacts is
+given. Safe while other programs are being recorded.
 """
 
 from __future__ import annotations
@@ -16,11 +16,18 @@ from clew.storing import open_store
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--keep", type=natural, metavar="N", help="keep the newest N recordings, remove the others")
     parser.add_argument(
-        "--older-than", type=duration, metavar="AGE", help="remove recordings older than this: 30d, 12h, 45m"
+        "--keep", type=natural, metavar="N", help="keep the newest N recordings, remove the others"
     )
-    parser.add_argument("--artifacts", action="store_true", help="remove recordings with artifacts, and these, too")
+    parser.add_argument(
+        "--older-than",
+        type=duration,
+        metavar="AGE",
+        help="remove recordings older than this: 30d, 12h, 45m",
+    )
+    parser.add_argument(
+        "--artifacts", action="store_true", help="remove recordings with artifacts, and these, too"
+    )
     parser.add_argument("--dry-run", action="store_true", help="only say what would be removed")
     add_format(parser, "text", "json")
     add_store(parser)

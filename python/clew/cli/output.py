@@ -1,4 +1,4 @@
-"""How answers look: plain tables, colour only on a terminal, JSON for programs, and files written whole."""
+"""How answers look: plain tables, colour only on a terminal, JSON, and files written whole."""
 
 from __future__ import annotations
 
@@ -6,18 +6,28 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
-__all__ = ["bold", "dim", "duration", "one_line", "size", "table", "when", "write_file", "write_json"]
+__all__ = [
+    "bold",
+    "dim",
+    "duration",
+    "one_line",
+    "size",
+    "table",
+    "when",
+    "write_file",
+    "write_json",
+]
 
 
 def bold(text: str) -> str:
-    """The text, bold on a terminal."""
+    """Make the text bold on a terminal."""
     return f"\033[1m{text}\033[0m" if _has_colour() else text
 
 
 def dim(text: str) -> str:
-    """The text, faint on a terminal."""
+    """Make the text faint on a terminal."""
     return f"\033[2m{text}\033[0m" if _has_colour() else text
 
 
@@ -27,8 +37,10 @@ def _has_colour() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> str:
-    """A table with a line of headings; the last column is as wide as it is.
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()
+) -> str:
+    """Lay out a table with a line of headings; the last column is as wide as it is.
 
     Parameters
     ----------
@@ -53,19 +65,19 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Se
 
 
 def one_line(text: str) -> str:
-    """The text with line ends and other control characters shown, not obeyed."""
+    """Show line ends and other control characters instead of obeying them."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def when(moment: str | None) -> str | None:
-    """A time of the store (UTC, ISO 8601) as local time, to the second."""
+    """Turn a time of the store (UTC, ISO 8601) into local time, to the second."""
     if moment is None:
         return None
     return _parsed(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def duration(started: str, ended: str | None) -> str | None:
-    """The time between two times of the store: `0.42 s`, `3 min 20 s`."""
+    """Tell the time between two times of the store: `0.42 s`, `3 min 20 s`."""
     if ended is None:
         return None
     seconds = (_parsed(ended) - _parsed(started)).total_seconds()
@@ -76,11 +88,11 @@ def duration(started: str, ended: str | None) -> str | None:
 
 
 def _parsed(moment: str) -> datetime:
-    return datetime.fromisoformat(moment.removesuffix("Z")).replace(tzinfo=timezone.utc)
+    return datetime.fromisoformat(moment.removesuffix("Z")).replace(tzinfo=UTC)
 
 
 def size(n_bytes: int) -> str:
-    """A number of bytes for people: `17 bytes`, `2.3 MB`."""
+    """Tell a number of bytes to people: `17 bytes`, `2.3 MB`."""
     if n_bytes < 1000:
         return f"{n_bytes} bytes"
     value = float(n_bytes)
@@ -98,7 +110,7 @@ def write_json(value: object) -> None:
 
 
 def write_file(path: str, content: str | bytes) -> None:
-    """Write a file whole or not at all: what was there before stays until the new content is complete.
+    """Write a file whole or not at all.
 
     Raises
     ------

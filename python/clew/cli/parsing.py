@@ -1,4 +1,4 @@
-"""Reading a subcommand's options: `argparse`, whose mistakes become one line, and the options that many share."""
+"""Reading options: `argparse`, whose mistakes become one line, and what subcommands share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Parser", "Shown", "add_format", "add_run", "add_store", "duration"]
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
-class Shown(Exception):  # noqa: N818
+class Shown(Exception):
     """Help was asked for; `text` is it."""
 
     def __init__(self, text: str) -> None:
@@ -39,24 +39,31 @@ class Parser(argparse.ArgumentParser):
 
 def add_store(parser: argparse.ArgumentParser) -> None:
     """Add `--store`."""
-    parser.add_argument("--store", metavar="URL", help="the store: a directory (default: .clew here or above)")
+    parser.add_argument(
+        "--store", metavar="URL", help="the store: a directory (default: .clew here or above)"
+    )
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:
     """Add `--run` and `--store`."""
     parser.add_argument(
-        "--run", metavar="RUN", default="latest", help="latest (the default), latest~N, or the beginning of an id"
+        "--run",
+        metavar="RUN",
+        default="latest",
+        help="latest (the default), latest~N, or the beginning of an id",
     )
     add_store(parser)
 
 
 def add_format(parser: argparse.ArgumentParser, *formats: str) -> None:
     """Add `--format`; the first is the default."""
-    parser.add_argument("--format", choices=formats, default=formats[0], help=f"default: {formats[0]}")
+    parser.add_argument(
+        "--format", choices=formats, default=formats[0], help=f"default: {formats[0]}"
+    )
 
 
 def duration(text: str) -> int:
-    """Seconds of `30d`, `12h`, `45m`, `10s`, `2w`.
+    """Read a duration in seconds: `30d`, `12h`, `45m`, `10s`, `2w`.
 
     Raises
     ------
@@ -70,7 +77,7 @@ def duration(text: str) -> int:
 
 
 def natural(text: str) -> int:
-    """A whole number from 0.
+    """Read a whole number from 0.
 
     Raises
     ------

@@ -44,7 +44,7 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def program(run: Run) -> str:
-    """The program and its arguments as they would be typed."""
+    """Write the program and its arguments as they would be typed."""
     from shlex import quote
 
     script = run.script if run.script.startswith("-") else quote(run.script)

@@ -12,7 +12,12 @@ from clew.storing import open_store
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("query", nargs="?", metavar="QUERY", help="one statement that only reads; - reads it from input")
+    parser.add_argument(
+        "query",
+        nargs="?",
+        metavar="QUERY",
+        help="one statement that only reads; - reads it from input",
+    )
     add_format(parser, "table", "json", "csv")
     add_store(parser)
 
@@ -22,7 +27,9 @@ def execute(options: argparse.Namespace) -> int:
     store = open_store(options.store)
     if options.query is None:
         columns = ["table", "rows", "columns"]
-        rows: list[list[object]] = [[name, n_rows, ", ".join(names)] for name, names, n_rows in store.tables()]
+        rows: list[list[object]] = [
+            [name, n_rows, ", ".join(names)] for name, names, n_rows in store.tables()
+        ]
     else:
         query = sys.stdin.read() if options.query == "-" else options.query
         columns, rows = store.sql(query)
@@ -35,8 +42,14 @@ def execute(options: argparse.Namespace) -> int:
         writer.writerow(columns)
         writer.writerows([_plain(value) for value in row] for row in rows)
     else:
-        numbers = [c for i, c in enumerate(columns) if rows and all(isinstance(r[i], int | float | None) for r in rows)]
-        sys.stdout.write(output.table(columns, [[_plain(value) for value in row] for row in rows], right=numbers))
+        numbers = [
+            c
+            for i, c in enumerate(columns)
+            if rows and all(isinstance(r[i], int | float | None) for r in rows)
+        ]
+        sys.stdout.write(
+            output.table(columns, [[_plain(value) for value in row] for row in rows], right=numbers)
+        )
     return 0
 
 
