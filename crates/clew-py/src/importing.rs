@@ -6,11 +6,11 @@
 //! the `.pyc` file are those of the plain program; only then is the code exchanged for the instrumented one,
 //! which is never written where Python would look for it.
 
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyDeprecationWarning, PyRuntimeError, PySyntaxWarning};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyCode, PyTuple, PyType};
+use pyo3::types::{PyCode, PyList, PyTuple, PyType};
 use std::path::{Component, Path, PathBuf};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -120,8 +120,9 @@ fn one_matches(glob: &[char], letter: char) -> Option<usize> {
 /// What the hook needs, set once a process.
 struct Hook {
     choice: Choice,
-    /// `load(source, filename, module, is_main, cache_dir)`.
+    /// `load(source, filename, module, is_main, detail, cache_dir)`.
     load: Py<PyAny>,
+    detail: String,
     cache_dir: Option<String>,
     /// The module that `-m` runs.
     main: Option<String>,
@@ -140,11 +141,12 @@ static ACTIVE: AtomicBool = AtomicBool::new(false);
 ///
 /// `main` is the name of the module that `runpy` will run as `__main__`; `zips` says that it may lie in an archive.
 #[pyfunction]
-#[pyo3(signature = (load, foreign, include, exclude, directory, cache_dir, main, zips))]
+#[pyo3(signature = (load, detail, foreign, include, exclude, directory, cache_dir, main, zips))]
 #[allow(clippy::too_many_arguments)]
 fn hook_imports(
     py: Python<'_>,
     load: Py<PyAny>,
+    detail: String,
     foreign: Vec<PathBuf>,
     include: Vec<String>,
     exclude: Vec<String>,
@@ -167,6 +169,7 @@ fn hook_imports(
     let hook = Hook {
         choice: Choice { foreign, include, exclude, directory },
         load,
+        detail,
         cache_dir,
         main,
         main_seen: AtomicBool::new(false),
@@ -319,8 +322,75 @@ fn exchange<'py>(
         hook.main_seen.store(true, Ordering::Relaxed);
     }
     let module = if is_main { "__main__" } else { name.as_str() };
-    let loaded = hook.load.bind(py).call1((source, &path, module, is_main, &hook.cache_dir))?;
-    Ok(Some(loaded))
+    let detail = hook.detail.as_str();
+    load_quietly(hook.load.bind(py), &source, &path, module, is_main, detail, hook.cache_dir.as_deref()).map(Some)
+}
+
+/// Calls `load` with the compiler's warnings off: the plain compilation has given those that are the program's.
+fn load_quietly<'py>(
+    load: &Bound<'py, PyAny>,
+    source: &Bound<'py, PyAny>,
+    filename: &str,
+    module: &str,
+    is_main: bool,
+    detail: &str,
+    cache_dir: Option<&str>,
+) -> PyResult<Bound<'py, PyAny>> {
+    without_compiler_warnings(load.py(), || load.call1((source, filename, module, is_main, detail, cache_dir)))
+}
+
+/// Calls `body` with the compiler's warnings off.
+///
+/// The filters are changed in place and without a word to the warnings machinery, which would otherwise forget
+/// what it has warned about already.
+pub fn without_compiler_warnings<T>(py: Python<'_>, body: impl FnOnce() -> T) -> T {
+    let added = ignore_compiler_warnings(py).unwrap_or_default();
+    let result = body();
+    for (filters, filter) in added {
+        if let Some(place) = filters.iter().position(|entry| entry.is(&filter)) {
+            let _ = filters.del_item(place);
+        }
+    }
+    result
+}
+
+/// Filters put in front of the program's, each with the list that it is in.
+type Filters<'py> = Vec<(Bound<'py, PyList>, Bound<'py, PyAny>)>;
+
+fn ignore_compiler_warnings(py: Python<'_>) -> PyResult<Filters<'_>> {
+    let modules = py.import("sys")?.getattr("modules")?;
+    let warnings = modules.get_item("warnings").or_else(|_| py.import("_warnings").map(Bound::into_any))?;
+    let filters = warnings.getattr("filters")?.cast_into::<PyList>()?;
+    let mut added = Vec::new();
+    for category in [py.get_type::<PySyntaxWarning>(), py.get_type::<PyDeprecationWarning>()] {
+        let filter = ("ignore", py.None(), category, py.None(), 0).into_pyobject(py)?.into_any();
+        filters.insert(0, &filter)?;
+        added.push((filters.clone(), filter));
+    }
+    Ok(added)
+}
+
+/// Compiles a program's source as it is.
+pub fn compile_plainly<'py>(source: &Bound<'py, PyAny>, filename: &str) -> PyResult<Bound<'py, PyAny>> {
+    let compile = source.py().import("builtins")?.getattr("compile")?;
+    compile.call1((source, filename, "exec", 0, true))
+}
+
+/// Loads the main program's own source.
+///
+/// It is compiled plainly first, which raises and warns as the interpreter does; where it cannot be instrumented,
+/// that is what runs.
+#[pyfunction]
+fn load_main<'py>(
+    load: Bound<'py, PyAny>,
+    source: Bound<'py, PyAny>,
+    filename: &str,
+    detail: &str,
+    cache_dir: Option<&str>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let plain = compile_plainly(&source, filename)?;
+    let loaded = load_quietly(&load, &source, filename, "__main__", true, detail, cache_dir);
+    Ok(loaded.unwrap_or(plain))
 }
 
 /// Whether `runpy` asks for the module that it will run as `__main__`, and not an import for it.
@@ -351,6 +421,7 @@ fn is_main(py: Python<'_>, hook: &Hook, name: &str) -> bool {
 /// Adds this module's functions and classes to `clew._clew`.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(hook_imports, module)?)?;
+    module.add_function(wrap_pyfunction!(load_main, module)?)?;
     module.add_function(wrap_pyfunction!(unhook_imports, module)?)
 }
 

@@ -171,6 +171,7 @@ fn install(
     // SAFETY: the lock is held; no Python code runs while the recorder is borrowed.
     let (objects, sites) = unsafe {
         let recorder = recorder().ok_or_else(|| PyValueError::new_err("no recording is running"))?;
+        recorder.types.clear();
         recorder.stored_attributes.extend(stored_attributes(&rewritten));
         let source = recorder.sources.len() as u32;
         let parts = SourceParts { source, table: &rewritten.table, is_main, coverage, entered, units: &units };

@@ -93,11 +93,13 @@ pub struct Recorder {
     pub process: u32,
     pub walks: walk::WalkMemory,
     pub random: outside::RandomState,
-    pub types: FxHashMap<usize, walk::Family>,
+    pub types: walk::FamilyMemory,
     pub specs: crate::hooks::effects::Specs,
     pub touched_outside: FxHashSet<(u32, u32, clew_trace::WriteKind)>,
     pub ended_by: Option<u32>,
     pub ignored_prefixes: Vec<String>,
+    /// Whether our own Python code runs, whose accesses are not the program's.
+    pub resolving: bool,
     pub stored_attributes: FxHashSet<String>,
     pub defaultdicts: Vec<(usize, isize)>,
 }

@@ -18,6 +18,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::ptr;
 
 use crate::frames::without_frames;
+use crate::importing::{compile_plainly, without_compiler_warnings};
 use crate::signals;
 
 extern "C" {
@@ -38,7 +39,8 @@ struct Ending {
 /// `kind` says what `payload`, a list that is emptied, holds:
 /// `script`: a code object, from a file; streams are flushed and `__file__` is removed after it;
 /// `code`: a code object; `module`: a callable and its arguments (`runpy`);
-/// `file` and `string`: a path or a text that did not compile; the interpreter's own runner reports it.
+/// `file`, `string` and `stdin`: what did not compile: its source and its file name; the interpreter's own runner
+/// reports it, except for standard input, which cannot be read again.
 /// The program's namespace is that of `sys.modules["__main__"]`. No reference to it may be left in a frame of
 /// Clew's, because the objects in it must die when they do under plain Python.
 ///
@@ -80,8 +82,7 @@ fn run_to_end<'py>(
     namespace: &Bound<'py, PyDict>,
 ) -> (Ending, Option<String>) {
     let (ending, cause) = match kind {
-        "file" => (run_file(&payload), None),
-        "string" => (run_string(&payload), None),
+        "file" | "string" => (run_uncompiled(py, kind, &payload), None),
         _ => {
             let error = execute(py, kind, &payload, namespace).err();
             drop(payload);
@@ -111,8 +112,15 @@ fn execute(
     namespace: &Bound<'_, PyDict>,
 ) -> PyResult<()> {
     let first = payload.get_item(0)?;
-    if kind == "module" {
-        return first.call1(payload.get_slice(1, payload.len())).map(drop);
+    match kind {
+        "module" => return first.call1(payload.get_slice(1, payload.len())).map(drop),
+        "stdin" => {
+            let filename = payload.get_item(1)?.extract::<String>()?;
+            // The warnings were given when it was compiled first; only as errors are they missing here.
+            without_compiler_warnings(py, || compile_plainly(&first, &filename))?;
+            return compile_plainly(&first, &filename).map(drop);
+        }
+        _ => {}
     }
     let globals = namespace.as_ptr();
     // SAFETY: both are live objects, the code object checked by the interpreter; the result is owned.
@@ -122,32 +130,40 @@ fn execute(
     }
 }
 
-/// Runs a file through the interpreter's own runner, which reports what is wrong with it.
-fn run_file(payload: &Bound<'_, PyTuple>) -> Ending {
-    let path = payload.get_item(0).ok().and_then(|path| path.extract::<OsString>().ok());
-    let Some(path) = path.and_then(|path| CString::new(path.into_vec()).ok()) else {
+/// Runs what did not compile through the interpreter's own runner, which reports what is wrong with it.
+fn run_uncompiled(py: Python<'_>, kind: &str, payload: &Bound<'_, PyTuple>) -> Ending {
+    let Ok((source, filename)) = payload.extract::<(Bound<'_, PyAny>, OsString)>() else {
         return Ending { code: 1, interrupted: false };
     };
-    // SAFETY: the path is null-terminated; the runner closes the stream it is given.
-    let status = unsafe {
-        let stream = fopen(path.as_ptr(), c"rb".as_ptr());
-        if stream.is_null() {
-            return Ending { code: 2, interrupted: false };
-        }
-        ffi::PyRun_SimpleFileExFlags(stream.cast(), path.as_ptr(), 1, ptr::null_mut())
+    let run = || match kind {
+        "file" => run_file(filename.clone()),
+        _ => run_string(&source),
     };
+    // The compiler's warnings were given already, unless one of them is what went wrong, as an error.
+    let name = filename.to_string_lossy();
+    let is_wrong = without_compiler_warnings(py, || compile_plainly(&source, &name)).is_err();
+    let status = if is_wrong { without_compiler_warnings(py, run) } else { run() };
     Ending { code: c_int::from(status != 0), interrupted: false }
 }
 
-/// Runs a text through the interpreter's own runner, which reports what is wrong with it.
-fn run_string(payload: &Bound<'_, PyTuple>) -> Ending {
-    let text = payload.get_item(0).ok().and_then(|text| text.extract::<String>().ok());
-    let text = text.and_then(|text| CString::new(text).ok());
+fn run_file(path: OsString) -> c_int {
+    let Ok(path) = CString::new(path.into_vec()) else {
+        return -1;
+    };
+    // SAFETY: the path is null-terminated; the runner closes the stream that it is given.
+    unsafe {
+        let stream = fopen(path.as_ptr(), c"rb".as_ptr());
+        if stream.is_null() {
+            return -1;
+        }
+        ffi::PyRun_SimpleFileExFlags(stream.cast(), path.as_ptr(), 1, ptr::null_mut())
+    }
+}
+
+fn run_string(text: &Bound<'_, PyAny>) -> c_int {
+    let text = text.extract::<String>().ok().and_then(|text| CString::new(text).ok());
     // SAFETY: the text is null-terminated.
-    let status = text.map_or(-1, |text| unsafe {
-        ffi::PyRun_SimpleStringFlags(text.as_ptr(), ptr::null_mut())
-    });
-    Ending { code: c_int::from(status != 0), interrupted: false }
+    text.map_or(-1, |text| unsafe { ffi::PyRun_SimpleStringFlags(text.as_ptr(), ptr::null_mut()) })
 }
 
 /// Flushes `sys.stderr` and `sys.stdout`, ignoring what goes wrong: it will again when the streams close.

@@ -140,6 +140,7 @@ unsafe fn spec_of(callee: *mut ffi::PyObject, receiver: *mut ffi::PyObject, name
             return id;
         }
         let py = Python::assume_attached();
+        recorder_ref.resolving = true;
         let resolver = recorder_ref.specs.resolver(py);
         let spec = resolver.and_then(|resolver| {
             let error = forward::Error::fetch();
@@ -151,6 +152,7 @@ unsafe fn spec_of(callee: *mut ffi::PyObject, receiver: *mut ffi::PyObject, name
             answer
         });
         let Some(recorder_ref) = recorder() else { return effects::UNKNOWN };
+        recorder_ref.resolving = false;
         let id = spec.map_or(effects::UNKNOWN, |spec| recorder_ref.specs.add(spec));
         if keep {
             ffi::Py_INCREF(address as *mut ffi::PyObject);
@@ -230,7 +232,7 @@ pub unsafe extern "C" fn method(site: *mut ffi::PyObject, object: *mut ffi::PyOb
         heap::look(&*site, object);
         let tp = ffi::Py_TYPE(object);
         if (*site).cached != tp as usize || (*site).version != (*tp).tp_version_tag || (*tp).tp_version_tag == 0 {
-            decide(site, tp);
+            redecide(site, tp);
         }
         match (*site).decision {
             decision::NATIVE => ffi::Py_NewRef(object),
@@ -239,16 +241,38 @@ pub unsafe extern "C" fn method(site: *mut ffi::PyObject, object: *mut ffi::PyOb
                 ffi::Py_NewRef(object)
             }
             decision::NATIVE_READ => {
-                crate::recorder::walk::read_deep_now(object);
+                crate::recorder::walk::read_deep_now(object, crate::recorder::walk::Reach::NotUserObjects);
                 ffi::Py_NewRef(object)
             }
             decision::NATIVE_WRITE_READ => {
-                crate::recorder::walk::read_deep_now(object);
+                crate::recorder::walk::read_deep_now(object, crate::recorder::walk::Reach::NotUserObjects);
                 heap::write_whole(site, object);
                 ffi::Py_NewRef(object)
             }
             _ => forward::receiver(object, site),
         }
+    }
+}
+
+/// Another type than the last time: swaps in what was decided for it before, or decides.
+#[cold]
+#[inline(never)]
+unsafe fn redecide(site: *mut Site, tp: *mut ffi::PyTypeObject) {
+    // SAFETY: called by `method` with live objects.
+    unsafe {
+        let former = ((*site).cached, (*site).version, (*site).decision);
+        let wanted = (tp as usize, (*tp).tp_version_tag);
+        let others = &mut (*site).others;
+        if wanted.1 != 0 {
+            if let Some(slot) = others.iter_mut().find(|slot| (slot.0, slot.1) == wanted) {
+                let found = std::mem::replace(slot, former);
+                ((*site).cached, (*site).version, (*site).decision) = found;
+                return;
+            }
+        }
+        others.rotate_right(1);
+        others[0] = former;
+        decide(site, tp);
     }
 }
 

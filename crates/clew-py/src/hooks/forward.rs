@@ -12,6 +12,7 @@ use std::sync::OnceLock;
 use super::effects::{self, flag};
 use super::site::Site;
 use crate::recorder::units::current_unit;
+use crate::recorder::walk::Reach;
 use crate::recorder::writes::{Strength, WHOLE};
 use crate::recorder::{observe, recorder, walk, Recorder, NO_UNIT};
 use clew_trace::{Access, ExternalKind, WriteKind};
@@ -305,12 +306,12 @@ impl Call {
         unsafe {
             let n_all = self.n_args + self.n_keywords();
             if flags & flag::READS_RECEIVER != 0 && !self.receiver.is_null() {
-                recorder.read_deep(unit, self.receiver);
+                recorder.read_deep(unit, self.receiver, Reach::Everything);
             }
             for i in 0..n_all {
                 let argument = self.argument(i);
                 if flags & flag::READS_ARGUMENTS != 0 {
-                    recorder.read_deep(unit, argument);
+                    recorder.read_deep(unit, argument, Reach::Everything);
                 }
                 if flags & flag::CONSUMES_ARGUMENTS != 0 {
                     super::heap::advance(recorder, unit, argument);

@@ -6,8 +6,8 @@ use pyo3::ffi;
 
 use super::site::Site;
 use crate::recorder::units::{current_unit, hot, unit_changed};
-use crate::recorder::walk::{is_atom, Family};
-use crate::recorder::writes::{bit, Strength, WHOLE};
+use crate::recorder::walk::{is_atom, Below, Family, Reach};
+use crate::recorder::writes::{bit, recent_slot, Strength, WHOLE};
 use crate::recorder::{recorder, walk, Recorder};
 use clew_trace::FlowKind;
 
@@ -49,7 +49,7 @@ unsafe fn look_closer(site: &Site, object: *mut ffi::PyObject) {
             return;
         }
         match recorder.family(tp) {
-            Family::Plain => {
+            Family::Plain | Family::User => {
                 read_keys(recorder, unit, site, object as usize);
                 // A class keeps what its instances do not: attributes found on the type.
                 let mut base = tp;
@@ -64,7 +64,7 @@ unsafe fn look_closer(site: &Site, object: *mut ffi::PyObject) {
             }
             Family::Frame => {
                 if site.keys.is_empty() {
-                    recorder.read_deep(unit, object);
+                    recorder.read_deep(unit, object, Reach::Everything);
                 } else {
                     read_keys(recorder, unit, site, object as usize);
                 }
@@ -106,20 +106,20 @@ pub unsafe extern "C" fn read(_site: *mut ffi::PyObject, object: *mut ffi::PyObj
             unit_changed();
         }
         if (*hot).any_old && !is_atom(ffi::Py_TYPE(object)) {
-            walk::read_deep_now(object);
+            walk::read_deep_now(object, Reach::NotUserObjects);
         }
         ffi::Py_NewRef(object)
     }
 }
 
 /// Hook on an operand that is iterated to its end.
-pub unsafe extern "C" fn consume(_site: *mut ffi::PyObject, object: *mut ffi::PyObject) -> *mut ffi::PyObject {
+pub unsafe extern "C" fn consume(site: *mut ffi::PyObject, object: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: called by the interpreter with live objects.
     unsafe {
         if !is_atom(ffi::Py_TYPE(object)) {
+            look(&*site.cast::<Site>(), object);
             let unit = current_unit();
             if let Some(recorder) = recorder() {
-                recorder.read_deep(unit, object);
                 advance(recorder, unit, object);
             }
         }
@@ -142,6 +142,7 @@ pub unsafe fn advance(recorder: &mut Recorder, unit: u32, object: *mut ffi::PyOb
             if is_iterator(part) {
                 iterators.push(part);
             }
+            Below::Follow
         });
         for iterator in iterators {
             recorder.write(unit, iterator, WHOLE, Strength::Updates);
@@ -168,7 +169,7 @@ pub unsafe fn write_whole(site: *mut Site, object: *mut ffi::PyObject) {
         if *(*hot).state != (*hot).current {
             unit_changed();
         }
-        if (*hot).recent[(object as usize >> 4) & 255] == (object as usize, WHOLE) {
+        if (*hot).recent[recent_slot(object as usize, WHOLE)] == (object as usize, WHOLE) {
             return;
         }
         super::callee::wrote(site, object);
@@ -186,7 +187,7 @@ pub unsafe extern "C" fn write(site: *mut ffi::PyObject, object: *mut ffi::PyObj
         }
         (*site).touched = true;
         let key = (*site).key;
-        if (*hot).recent[(object as usize >> 4) & 255] != (object as usize, key) {
+        if (*hot).recent[recent_slot(object as usize, key)] != (object as usize, key) {
             if let Some(recorder) = recorder() {
                 // Items are ordered and keys compare: only an attribute's old value is gone without a trace.
                 let is_item = key == WHOLE || (*ffi::Py_TYPE(object)).tp_flags & ffi::Py_TPFLAGS_DICT_SUBCLASS != 0;

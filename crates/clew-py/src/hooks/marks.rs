@@ -203,7 +203,7 @@ pub unsafe extern "C" fn format_names(site: *mut ffi::PyObject, _zero: *mut ffi:
         for name in &(*site).names {
             let value = global(name);
             if !value.is_null() {
-                crate::recorder::walk::read_deep_now(value);
+                crate::recorder::walk::read_deep_now(value, crate::recorder::walk::Reach::NotUserObjects);
             }
         }
         done()

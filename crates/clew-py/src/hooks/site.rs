@@ -30,6 +30,8 @@ pub struct Site {
     /// Type or callee that the decision was made for (borrowed, compared only) and its version.
     pub cached: usize,
     pub version: u32,
+    /// Decisions for other types met here: (type, its version, decision).
+    pub others: [(usize, u32, u8); 3],
     /// Attribute name (a `str`, one reference owned), or null.
     pub name: *mut ffi::PyObject,
     /// Unit object of a mark, or null; one reference owned.
@@ -116,6 +118,7 @@ impl Site {
                     decision: 0,
                     cached: 0,
                     version: 0,
+                    others: [(0, 0, 0); 3],
                     name: std::ptr::null_mut(),
                     unit: std::ptr::null_mut(),
                     keys: Box::default(),

@@ -6,7 +6,7 @@ use pyo3::ffi;
 use std::ffi::CStr;
 
 use crate::recorder::outside::real_path;
-use crate::recorder::walk::{reachable, text_of};
+use crate::recorder::walk::{reachable, text_of, Below};
 use crate::recorder::writes::{Strength, WHOLE};
 use crate::recorder::Recorder;
 use clew_trace::{Access, ExternalKind, WriteKind};
@@ -38,6 +38,7 @@ pub unsafe fn written(recorder: &mut Recorder, unit: u32, object: *mut ffi::PyOb
                 if is_file(part) {
                     files.push(part);
                 }
+                Below::Follow
             });
         }
         for file in files {

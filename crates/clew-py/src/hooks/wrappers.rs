@@ -130,10 +130,7 @@ pub unsafe extern "C" fn iterate(site: *mut ffi::PyObject, object: *mut ffi::PyO
         if walk::is_atom(tp) || tp == &raw mut ffi::PyTuple_Type {
             return ffi::Py_NewRef(object);
         }
-        let unit = current_unit();
-        if let Some(recorder) = recorder() {
-            recorder.read_deep(unit, object);
-        }
+        heap::look(&*site.cast::<Site>(), object);
         let inner = ffi::PyObject_GetIter(object);
         if inner.is_null() {
             return inner;

@@ -68,7 +68,7 @@ impl Recorder {
                 return Vec::new();
             }
             let mut found = Vec::new();
-            let complete = self.known_below(value, budget, &mut found);
+            let complete = self.known_below(value, budget, walk::Reach::Everything, &mut found);
             if !complete {
                 return self.written.all_writers();
             }
@@ -334,6 +334,7 @@ fn finish(py: Python<'_>, globals: Option<&Bound<'_, PyDict>>, raised: bool) -> 
     if let Some(recorder) = unsafe { recorder() } {
         // SAFETY: as above.
         unsafe { recorder.check_random(unit) };
+        recorder.resolving = true;
     }
     let bindings = globals.map(|globals| bindings(py, globals)).unwrap_or_default();
     let mut recorder = super::stop()

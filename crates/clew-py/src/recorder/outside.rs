@@ -47,6 +47,9 @@ extern "C" fn audit(event: *const c_char, args: *mut ffi::PyObject, _data: *mut 
     // SAFETY: the interpreter passes a C string and a live tuple, with the lock held.
     unsafe {
         let Some(recorder) = recorder() else { return 0 };
+        if recorder.resolving {
+            return 0;
+        }
         let event = CStr::from_ptr(event).to_bytes();
         match event {
             b"open" => opened(recorder, args),
@@ -55,7 +58,7 @@ extern "C" fn audit(event: *const c_char, args: *mut ffi::PyObject, _data: *mut 
                 named(recorder, args, 0, Access::Update);
                 named(recorder, args, 1, Access::Write);
             }
-            b"os.listdir" | b"os.scandir" => named(recorder, args, 0, Access::Read),
+            b"os.listdir" | b"os.scandir" if !importing() => named(recorder, args, 0, Access::Read),
             b"os.chdir" => recorder.outside_use(ExternalKind::Process, "current directory", Access::Write),
             b"shutil.copyfile" | b"shutil.move" => {
                 named(recorder, args, 0, Access::Read);
@@ -76,6 +79,27 @@ extern "C" fn audit(event: *const c_char, args: *mut ffi::PyObject, _data: *mut 
         }
     }
     0
+}
+
+/// Whether the import system itself is running.
+unsafe fn importing() -> bool {
+    // SAFETY: the lock is held; references are released here.
+    unsafe {
+        let frame = ffi::PyEval_GetFrame();
+        if frame.is_null() {
+            return false;
+        }
+        let code = ffi::PyFrame_GetCode(frame);
+        let name = ffi::PyObject_GetAttrString(code.cast(), c"co_filename".as_ptr());
+        ffi::Py_DECREF(code.cast());
+        if name.is_null() {
+            ffi::PyErr_Clear();
+            return false;
+        }
+        let filename = text_of(name);
+        ffi::Py_DECREF(name);
+        filename.starts_with("<frozen importlib")
+    }
 }
 
 unsafe fn item(args: *mut ffi::PyObject, index: isize) -> *mut ffi::PyObject {

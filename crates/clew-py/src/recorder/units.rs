@@ -121,6 +121,7 @@ pub fn unit_changed() {
             hot.unit = unit;
             recorder.written.age();
             recorder.walks.clear();
+            recorder.walks.spent = 0;
         }
         hot.unit = unit;
         hot.recent = [(0, 0); 256];

@@ -17,11 +17,16 @@ use clew_trace::FlowKind;
 /// Objects that one deep read may visit.
 pub const WALK_BUDGET: usize = 20_000;
 
+/// Objects that one turn of a unit may visit in all its reads; beyond it, it depends on every earlier writer.
+const UNIT_BUDGET: usize = 2_000_000;
+
 /// How the state of a type's objects is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
     /// In the object itself and what it refers to.
     Plain,
+    /// As `Plain`, and every operation on it is user code, whose own hooks tell what it touches.
+    User,
     /// In a buffer that views share (`numpy.ndarray`).
     Array,
     /// In the figure that owns it (matplotlib artists).
@@ -32,14 +37,40 @@ pub enum Family {
     MemoryView,
 }
 
+/// A direct-mapped memory of types' families: a hash table look-up is too slow for a hook.
+pub struct FamilyMemory {
+    slots: [(usize, Family); 256],
+}
+
+impl Default for FamilyMemory {
+    fn default() -> Self {
+        Self { slots: [(0, Family::Plain); 256] }
+    }
+}
+
+impl FamilyMemory {
+    #[inline(always)]
+    fn find(&self, address: usize) -> Option<Family> {
+        let slot = self.slots[(address >> 4) & 255];
+        (slot.0 == address).then_some(slot.1)
+    }
+
+    /// Forgets all (a module of the user was loaded, so that types may be the user's now).
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
 /// Objects walked since anything new was written, so that a hot call does not walk again.
 pub struct WalkMemory {
     recent: [usize; 64],
+    /// Objects visited in this turn of the running unit.
+    pub spent: usize,
 }
 
 impl Default for WalkMemory {
     fn default() -> Self {
-        Self { recent: [0; 64] }
+        Self { recent: [0; 64], spent: 0 }
     }
 }
 
@@ -148,11 +179,33 @@ unsafe fn array_items(array: *mut ffi::PyObject, into: &mut Vec<*mut ffi::PyObje
     }
 }
 
+/// Whether a walk goes on below an object.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Below {
+    /// What it refers to is visited too.
+    Follow,
+    /// It is not.
+    Stop,
+}
+
+/// How far a read goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Into everything.
+    Everything,
+    /// Not into objects of user classes: operators and builtins run their methods, whose hooks tell.
+    NotUserObjects,
+}
+
 /// Visits everything reachable from `root`, `root` included. Returns false when the budget ran out.
 ///
 /// # Safety
 /// The interpreter lock is held and `root` is alive; `visit` runs no Python code.
-pub unsafe fn reachable(root: *mut ffi::PyObject, budget: usize, mut visit: impl FnMut(*mut ffi::PyObject)) -> bool {
+pub unsafe fn reachable(
+    root: *mut ffi::PyObject,
+    budget: usize,
+    mut visit: impl FnMut(*mut ffi::PyObject) -> Below,
+) -> bool {
     let mut stack = vec![root];
     let mut seen = FxHashSet::default();
     while let Some(object) = stack.pop() {
@@ -162,9 +215,10 @@ pub unsafe fn reachable(root: *mut ffi::PyObject, budget: usize, mut visit: impl
         if seen.len() > budget {
             return false;
         }
-        visit(object);
-        // SAFETY: everything on the stack is reachable from `root`, hence alive while nothing runs.
-        unsafe { referents(object, &mut stack) };
+        if visit(object) == Below::Follow {
+            // SAFETY: everything on the stack is reachable from `root`, hence alive while nothing runs.
+            unsafe { referents(object, &mut stack) };
+        }
     }
     true
 }
@@ -174,10 +228,18 @@ impl Recorder {
     ///
     /// # Safety
     /// The interpreter lock is held and `tp` is a live type.
+    #[inline]
     pub unsafe fn family(&mut self, tp: *mut ffi::PyTypeObject) -> Family {
-        if let Some(&family) = self.types.get(&(tp as usize)) {
-            return family;
+        match self.types.find(tp as usize) {
+            Some(family) => family,
+            // SAFETY: as promised.
+            None => unsafe { self.find_family(tp) },
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    unsafe fn find_family(&mut self, tp: *mut ffi::PyTypeObject) -> Family {
         // SAFETY: as promised; errors are cleared.
         let family = unsafe {
             if tp == &raw mut ffi::PyMemoryView_Type {
@@ -185,7 +247,10 @@ impl Recorder {
             } else if (*tp).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE == 0 && !is_ndarray(tp) {
                 Family::Plain
             } else {
-                family_by_module(tp)
+                match family_by_module(tp) {
+                    Family::Plain if self.is_user_type(tp) => Family::User,
+                    family => family,
+                }
             }
         };
         if family == Family::Array {
@@ -198,8 +263,27 @@ impl Recorder {
                 }
             }
         }
-        self.types.insert(tp as usize, family);
+        self.types.slots[(tp as usize >> 4) & 255] = (tp as usize, family);
         family
+    }
+
+    /// Whether the type and its bases, up to `object`, were made in sources of this recording.
+    unsafe fn is_user_type(&self, tp: *mut ffi::PyTypeObject) -> bool {
+        // SAFETY: bases of a live type are live.
+        unsafe {
+            let mut base = tp;
+            while !base.is_null() && base != &raw mut ffi::PyBaseObject_Type {
+                if (*base).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE == 0 {
+                    return false;
+                }
+                let module = module_of(base);
+                if !self.sources.iter().any(|source| source.module == module) {
+                    return false;
+                }
+                base = (*base).tp_base;
+            }
+        }
+        true
     }
 
     /// The object to which the state of `object` belongs (borrowed, alive as long as `object`).
@@ -210,7 +294,7 @@ impl Recorder {
         // SAFETY: as promised.
         unsafe {
             match self.family(ffi::Py_TYPE(object)) {
-                Family::Plain | Family::Frame => object,
+                Family::Plain | Family::User | Family::Frame => object,
                 Family::Array => array_owner(object),
                 Family::Figure => figure_of(object),
                 Family::MemoryView => {
@@ -225,21 +309,23 @@ impl Recorder {
     ///
     /// # Safety
     /// The interpreter lock is held and `object` is alive.
-    pub unsafe fn read_deep(&mut self, unit: u32, object: *mut ffi::PyObject) {
+    pub unsafe fn read_deep(&mut self, unit: u32, object: *mut ffi::PyObject, reach: Reach) {
         // SAFETY: as promised.
         unsafe {
             if !(*hot()).any_old || is_atom(ffi::Py_TYPE(object)) || self.walks.met(object as usize) {
                 return;
             }
             let mut found = Vec::new();
-            let complete = self.known_below(object, WALK_BUDGET, &mut found);
+            let complete = self.walks.spent <= UNIT_BUDGET && self.known_below(object, WALK_BUDGET, reach, &mut found);
             for address in found {
                 self.read_address(unit, address, WHOLE, FlowKind::Data);
             }
             if !complete {
+                // Everything that could be found was written by an earlier unit: depend on all of them, once.
                 for writer in self.written.all_writers() {
                     self.flow(unit, writer, FlowKind::Data);
                 }
+                (*hot()).any_old = false;
             }
         }
     }
@@ -248,21 +334,35 @@ impl Recorder {
     ///
     /// # Safety
     /// The interpreter lock is held and `object` is alive.
-    pub unsafe fn known_below(&mut self, object: *mut ffi::PyObject, budget: usize, found: &mut Vec<usize>) -> bool {
+    pub unsafe fn known_below(
+        &mut self,
+        object: *mut ffi::PyObject,
+        budget: usize,
+        reach: Reach,
+        found: &mut Vec<usize>,
+    ) -> bool {
         let mut owned_elsewhere = Vec::new();
-        // SAFETY: as promised; the closure runs no Python code.
+        let mut n_visited = 0;
+        // SAFETY: as promised; the closure runs no Python code except to tell the family of a new type.
         let complete = unsafe {
             let hot = hot();
-            let special = (*hot).families || !(*hot).ndarray.is_null();
             reachable(object, budget, |object| {
+                n_visited += 1;
                 if bit((*hot).known, (*hot).mask, object as usize) {
                     found.push(object as usize);
                 }
-                if special && self.family(ffi::Py_TYPE(object)) != Family::Plain {
-                    owned_elsewhere.push(object);
+                match self.family(ffi::Py_TYPE(object)) {
+                    Family::Plain => Below::Follow,
+                    Family::User if reach == Reach::NotUserObjects => Below::Stop,
+                    Family::User => Below::Follow,
+                    _ => {
+                        owned_elsewhere.push(object);
+                        Below::Follow
+                    }
                 }
             })
         };
+        self.walks.spent += n_visited;
         for object in owned_elsewhere {
             // SAFETY: still alive: reachable from `object`, and nothing was released.
             let owner = unsafe { self.owner(object) };
@@ -285,7 +385,7 @@ impl Recorder {
                 return;
             }
             match self.family(tp) {
-                Family::Plain => self.write_address(unit, object as usize, key, strength),
+                Family::Plain | Family::User => self.write_address(unit, object as usize, key, strength),
                 Family::Array | Family::Figure | Family::MemoryView => {
                     let owner = self.owner(object);
                     (*hot()).families |= self.family(tp) != Family::Array;
@@ -299,6 +399,7 @@ impl Recorder {
                         if part != object && self.family(ffi::Py_TYPE(part)) == Family::Array {
                             arrays.push(part);
                         }
+                        Below::Follow
                     });
                     if key == WHOLE {
                         for array in arrays {
@@ -459,10 +560,10 @@ pub unsafe fn text_of(object: *mut ffi::PyObject) -> String {
 ///
 /// # Safety
 /// The interpreter lock is held and `object` is alive.
-pub unsafe fn read_deep_now(object: *mut ffi::PyObject) {
+pub unsafe fn read_deep_now(object: *mut ffi::PyObject, reach: Reach) {
     let unit = super::units::current_unit();
     // SAFETY: as promised.
     if let Some(recorder) = unsafe { recorder() } {
-        unsafe { recorder.read_deep(unit, object) };
+        unsafe { recorder.read_deep(unit, object, reach) };
     }
 }

@@ -19,12 +19,13 @@ pub const WHOLE: u32 = 0;
 #[derive(Default)]
 pub struct Entry {
     first: (u32, u32),
-    more: Vec<(u32, u32)>,
+    #[allow(clippy::box_collection)]
+    more: Option<Box<Vec<(u32, u32)>>>,
 }
 
 impl Entry {
     fn iter(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
-        std::iter::once(self.first).chain(self.more.iter().copied())
+        std::iter::once(self.first).chain(self.more.iter().flat_map(|more| more.iter().copied()))
     }
 
     fn has_unit(&self, unit: u32) -> bool {
@@ -34,16 +35,18 @@ impl Entry {
     fn set_key(&mut self, key: u32, unit: u32) {
         if self.first.0 == key {
             self.first.1 = unit;
-        } else if let Some(slot) = self.more.iter_mut().find(|slot| slot.0 == key) {
-            slot.1 = unit;
         } else {
-            self.more.push((key, unit));
+            let more = self.more.get_or_insert_default();
+            match more.iter_mut().find(|slot| slot.0 == key) {
+                Some(slot) => slot.1 = unit,
+                None => more.push((key, unit)),
+            }
         }
     }
 
     fn set_whole(&mut self, unit: u32) {
         self.first = (WHOLE, unit);
-        self.more = Vec::new();
+        self.more = None;
     }
 }
 
@@ -92,15 +95,17 @@ impl Written {
 
     /// Forgets an object that died.
     pub fn forget(&mut self, address: usize) {
-        if self.entries.remove(&address).is_some() {
+        if let Some(entry) = self.entries.remove(&address) {
             self.n_stale += 1;
             // SAFETY: the interpreter lock is held by whoever frees an object.
             unsafe {
                 let hot = &mut *hot();
                 hot.n_known = self.entries.len();
-                let slot = &mut hot.recent[(address >> 4) & 255];
-                if slot.0 == address {
-                    *slot = (0, 0);
+                for (key, _) in entry.iter() {
+                    let slot = &mut hot.recent[recent_slot(address, key)];
+                    if slot.0 == address {
+                        *slot = (0, 0);
+                    }
                 }
             }
         }
@@ -149,7 +154,7 @@ impl Recorder {
         let wanted = |k: u32| key == WHOLE || k == WHOLE || k == key;
         let (k, writer) = entry.first;
         let first = (wanted(k) && writer != unit).then_some(writer);
-        if entry.more.is_empty() {
+        if entry.more.is_none() {
             if let Some(writer) = first {
                 self.flow(unit, writer, kind);
             }
@@ -173,7 +178,7 @@ impl Recorder {
         let entry = entries.entry(address);
         let fresh = match entry {
             std::collections::hash_map::Entry::Vacant(slot) => {
-                slot.insert(Entry { first: (key, unit), more: Vec::new() });
+                slot.insert(Entry { first: (key, unit), more: None });
                 true
             }
             std::collections::hash_map::Entry::Occupied(mut slot) => {
@@ -192,7 +197,7 @@ impl Recorder {
             let hot = &mut *hot();
             hot.n_known = entries.len();
             set_bit(hot.known, hot.mask, address);
-            hot.recent[(address >> 4) & 255] = (address, key);
+            hot.recent[recent_slot(address, key)] = (address, key);
         }
         if fresh {
             self.written.pending.push(address);
@@ -208,7 +213,7 @@ impl Recorder {
             return;
         }
         // The entry makes its death known; it has no writer.
-        let entry = Entry { first: (WHOLE, NO_UNIT), more: Vec::new() };
+        let entry = Entry { first: (WHOLE, NO_UNIT), more: None };
         self.written.entries.entry(address).or_insert(entry);
         // SAFETY: hooks run with the interpreter lock held; the bitmaps have `mask + 1` bits.
         unsafe {
@@ -230,6 +235,12 @@ impl Recorder {
             }
         }
     }
+}
+
+/// Where the most recent writes remember (address, key).
+#[inline(always)]
+pub fn recent_slot(address: usize, key: u32) -> usize {
+    ((address >> 4) ^ (key as usize).wrapping_mul(37)) & 255
 }
 
 /// Sets the bit of an address.
