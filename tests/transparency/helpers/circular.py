@@ -1,0 +1,4 @@
+from helpers import circular_two
+
+name = "one"
+print(circular_two.name)

@@ -1,0 +1,4 @@
+from helpers import circular
+
+name = "two"
+print(hasattr(circular, "name"))

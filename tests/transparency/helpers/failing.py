@@ -1,0 +1,9 @@
+"""Fails while it is imported."""
+from . import arithmetic
+
+
+def compute():
+    return arithmetic.fail()
+
+
+value = compute()
