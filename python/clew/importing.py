@@ -23,6 +23,7 @@ def hook_imports(
     include: list[str],
     exclude: list[str],
     *,
+    detail: str,
     cache_dir: str | None,
     main: str | None = None,
     archives: bool = False,
@@ -34,6 +35,8 @@ def hook_imports(
     include, exclude
         Globs over dotted module names, or over paths where they hold a slash. `exclude` goes before `include`,
         and both before the rule that modules outside the standard library and site-packages are the user's.
+    detail
+        Level of the recording.
     cache_dir
         Where rewritten sources are kept, or None to keep none.
     main
@@ -47,6 +50,7 @@ def hook_imports(
         directory = sys.prefix
     _clew.hook_imports(
         _clew.load,
+        detail,
         foreign_directories(),
         include,
         exclude,

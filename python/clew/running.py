@@ -9,10 +9,18 @@ own work must not show in the program.
 import os
 import sys
 import time
+from types import ModuleType
 
-from clew import _clew, starting
+from clew import _clew, starting, storing
+from clew.errors import ClewError
 
 __all__ = ["Program", "run"]
+
+# What ends a run from outside, with the exit status that the shell shows for it.
+_INTERRUPTIONS = {"KeyboardInterrupt": 130, "SIGTERM": 143, "SIGHUP": 129}
+
+# Characters of a `-c` text that a list of runs shows.
+_SHOWN = 60
 
 
 class Program:
@@ -61,6 +69,16 @@ class Program:
         self.max_log = max_log
         self.quiet = quiet
 
+    @property
+    def name(self) -> str:
+        """The program in one line, for people."""
+        if self.kind == "module":
+            return f"-m {self.target}"
+        if self.kind == "command":
+            text = " ".join(self.target.split())
+            return f"-c {text if len(text) <= _SHOWN else text[:_SHOWN] + '...'}"
+        return self.target
+
 
 def run(program: Program) -> int:
     """Run a program and keep its recording.
@@ -78,49 +96,147 @@ def run(program: Program) -> int:
 
 
 class _Recording:
-    """One run from its start to its place in the store."""
+    """One run from its start to its place in the store.
+
+    A store that cannot be used is no reason to disturb the program: it runs unrecorded, with one line at the end.
+    """
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        self._warn = _Line(quiet=program.quiet)
-        self._time = time.time
+        self._store: storing.Store | None = None
+        self._run = ""
+        self._problem: str | None = None
+        # Taken now, because the program may change the modules that they are from.
         self._clock = time.perf_counter
+        self._write = os.write
 
     def begin(self) -> starting.Start:
+        """Open the store and make the interpreter ready for the program."""
         program = self._program
+        _check_readable(program)
         cache_dir = None
-        self._started = self._time()
-        self._command = [program.target, *program.arguments]
-        _clew.start(program.detail)
+        try:
+            self._store = storing.open_store(program.store, create=True)
+            self._run = self._store.begin_run(
+                script=program.name,
+                argv=program.arguments,
+                cwd=_working_directory(),
+                interpreter=sys.executable or "",
+                python_version=".".join(map(str, sys.version_info[:3])),
+                detail=program.detail,
+            )
+            cache_dir = os.path.join(self._store.path, "cache")
+            _clew.start(program.detail)
+        except ClewError as problem:
+            self._problem = str(problem)
+        instrumentation = starting.Instrumentation(
+            program.detail, program.include, program.exclude, cache_dir
+        )
         self._start = starting.prepare(
-            program.kind,
-            program.target,
-            program.arguments,
-            include=program.include,
-            exclude=program.exclude,
-            cache_dir=cache_dir,
+            program.kind, program.target, program.arguments, instrumentation
         )
         self._began = self._clock()
         return self._start
 
     def finish(self, exit_code: int, ended_by: str | None, namespace: dict[str, object]) -> None:
+        """Put the recording into the store; called when the program and its exit functions are through."""
         elapsed = self._clock() - self._began
-        _clew.finish(namespace)
-        if self._start.recorded:
-            self._warn(f"run recorded ({elapsed:.2f} s; clew slice NAME to slice)")
+        if self._problem is None:
+            try:
+                self._keep(exit_code, ended_by, namespace)
+            except ClewError as problem:
+                self._problem = str(problem)
+            except Exception as problem:
+                self._problem = f"a defect in Clew: {type(problem).__name__}: {problem}"
+        if self._problem is not None:
+            self._say(f"warning: this run is not recorded: {self._problem}")
+        elif self._start.note:
+            self._say(f"warning: this run is not recorded: {self._start.note}")
+        elif self._start.recorded:
+            self._say(f"run {self._run} recorded ({elapsed:.2f} s; clew slice NAME to slice)")
 
+    def _keep(self, exit_code: int, ended_by: str | None, namespace: dict[str, object]) -> None:
+        store = self._store
+        assert store is not None
+        recorded = _clew.finish(namespace, ended_by is not None)
+        sources = [
+            (path, module, store.put_object(text.encode("utf-8", "surrogatepass")))
+            for path, module, text in recorded.sources
+        ]
+        interrupted = ended_by in _INTERRUPTIONS
+        store.finish_run(
+            self._run,
+            exit_status=_INTERRUPTIONS.get(ended_by or "", exit_code),
+            interrupted=interrupted,
+            note=self._note(ended_by),
+            trace=store.put_object(recorded.trace) if sources else None,
+            sources=sources,
+            packages=_packages(),
+        )
 
-class _Line:
-    """Clew's own words: one line on the terminal's error stream, past what the program made of `sys.stderr`."""
+    def _note(self, ended_by: str | None) -> str | None:
+        if not self._start.recorded:
+            return "the program does not compile"
+        return None if ended_by is None else f"ended by {ended_by}"
 
-    def __init__(self, *, quiet: bool) -> None:
-        self._quiet = quiet
-        self._write = os.write
-
-    def __call__(self, text: str) -> None:
-        if self._quiet:
+    def _say(self, text: str) -> None:
+        """One line past what the program made of `sys.stderr`; where it cannot be written, nobody can read it."""
+        if self._program.quiet:
             return
         try:
-            self._write(2, f"clew: {text}\n".encode())
+            self._write(2, f"clew: {' '.join(text.split())}\n".encode(errors="backslashreplace"))
         except OSError:
             pass
+
+
+def _check_readable(program: Program) -> None:
+    """Raise an `OSError` for a script that is not there, before anything is recorded."""
+    if program.kind == "script" and program.target != "-" and not os.path.isdir(program.target):
+        with open(program.target, "rb"):
+            pass
+
+
+def _working_directory() -> str:
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
+
+
+def _packages() -> dict[str, str]:
+    """Versions of the installed packages that the program has imported, without looking at the others.
+
+    `importlib.metadata` would take longer than the rest of the ending. A package's own `__version__` is taken, or
+    else the version in the name of its metadata directory.
+    """
+    found: dict[str, str] = {}
+    directories: dict[str, dict[str, str]] = {}
+    for name, module in list(sys.modules.items()):
+        if "." in name or name.startswith("_") or not isinstance(module, ModuleType):
+            continue
+        attributes = ModuleType.__getattribute__(module, "__dict__")
+        file = attributes.get("__file__")
+        if type(file) is not str:
+            continue
+        head, _, below = file.rpartition("/site-packages/")
+        if not head or below.count("/") > 1:
+            continue
+        version = attributes.get("__version__")
+        if type(version) is not str:
+            directory = f"{head}/site-packages"
+            if directory not in directories:
+                directories[directory] = _installed(directory)
+            version = directories[directory].get(name.lower())
+        if version:
+            found[name] = version
+    return found
+
+
+def _installed(directory: str) -> dict[str, str]:
+    """Distribution name to version, from the names of the metadata directories in a directory."""
+    found = {}
+    for entry in _clew.directory_names(directory):
+        if entry.endswith(".dist-info"):
+            name, _, version = entry.removesuffix(".dist-info").partition("-")
+            found[name.lower().replace("-", "_")] = version
+    return found

@@ -11,7 +11,47 @@ from types import ModuleType
 
 from clew import _clew, importing
 
-__all__ = ["Start", "prepare"]
+__all__ = ["Instrumentation", "Start", "prepare"]
+
+# What compiling a program can raise: the interpreter's own runner is then left to say so.
+_COMPILER_ERRORS = (SyntaxError, ValueError, OverflowError, MemoryError, RecursionError, EOFError)
+
+
+class Instrumentation:
+    """How code is to be loaded.
+
+    Parameters
+    ----------
+    detail
+        Level of the recording.
+    include, exclude
+        Globs that change which imported modules are user code.
+    cache_dir
+        Where rewritten sources are kept, or None.
+    """
+
+    def __init__(
+        self, detail: str, include: list[str], exclude: list[str], cache_dir: str | None
+    ) -> None:
+        self.detail = detail
+        self.include = include
+        self.exclude = exclude
+        self.cache_dir = cache_dir
+
+    def load(self, source: bytes | str, filename: str) -> object:
+        """The code of the main program; raises and warns as `compile` does."""
+        return _clew.load_main(_clew.load, source, filename, self.detail, self.cache_dir)
+
+    def hook_imports(self, *, main: str | None = None, archives: bool = False) -> None:
+        """Load user modules instrumented from here on."""
+        importing.hook_imports(
+            self.include,
+            self.exclude,
+            detail=self.detail,
+            cache_dir=self.cache_dir,
+            main=main,
+            archives=archives,
+        )
 
 
 class Start:
@@ -39,13 +79,7 @@ class Start:
 
 
 def prepare(
-    kind: str,
-    target: str,
-    arguments: list[str],
-    *,
-    include: list[str],
-    exclude: list[str],
-    cache_dir: str | None,
+    kind: str, target: str, arguments: list[str], instrumentation: Instrumentation
 ) -> Start:
     """Make the interpreter look as `python` leaves it just before the program's first line.
 
@@ -56,30 +90,28 @@ def prepare(
     """
     if kind == "module":
         _enter(["-m", target], arguments, _working_directory())
-        return _runpy(target, include, exclude, cache_dir, alter_argv=True)
+        return _runpy(target, instrumentation, alter_argv=True)
     if kind == "command":
         _enter(["-c", target], arguments, "")
-        importing.hook_imports(include, exclude, cache_dir=cache_dir)
-        return _command(target, cache_dir)
+        instrumentation.hook_imports()
+        return _command(target, instrumentation)
     if target == "-":
         source = sys.stdin.buffer.read()
         _enter(["-"], arguments, "")
-        importing.hook_imports(include, exclude, cache_dir=cache_dir)
-        return _script(source, "<stdin>", cache_dir)
+        instrumentation.hook_imports()
+        return _script(source, "<stdin>", instrumentation)
     filename = target if os.path.isabs(target) else f"{_working_directory() or ''}/{target}"
     importer = _importer_of(filename)
     if importer is not None:
         # A directory or an archive with a `__main__` inside: it comes first on the path even with `-P`.
         _enter([target], arguments, filename, always=True)
         archives = not isinstance(importer, _external().FileFinder)
-        return _runpy(
-            "__main__", include, exclude, cache_dir, alter_argv=False, archives=archives
-        )
+        return _runpy("__main__", instrumentation, alter_argv=False, archives=archives)
     with open(filename, "rb") as file:
         source = file.read()
     _enter([target], arguments, os.path.dirname(os.path.realpath(target)))
-    importing.hook_imports(include, exclude, cache_dir=cache_dir)
-    return _script(source, filename, cache_dir)
+    instrumentation.hook_imports()
+    return _script(source, filename, instrumentation)
 
 
 def _external() -> ModuleType:
@@ -124,7 +156,7 @@ def _importer_of(filename: str) -> object | None:
     cache = sys.path_importer_cache
     if filename in cache:
         return cache[filename]
-    cache[filename] = None
+    cache[filename] = None  # type: ignore[assignment]
     for hook in sys.path_hooks:
         try:
             importer = hook(filename)
@@ -136,29 +168,21 @@ def _importer_of(filename: str) -> object | None:
 
 
 def _runpy(
-    name: str,
-    include: list[str],
-    exclude: list[str],
-    cache_dir: str | None,
-    *,
-    alter_argv: bool,
-    archives: bool = False,
+    name: str, instrumentation: Instrumentation, *, alter_argv: bool, archives: bool = False
 ) -> Start:
     """A module, through `runpy`, as the interpreter does."""
     import runpy
 
-    importing.hook_imports(
-        include, exclude, cache_dir=cache_dir, main=name, archives=archives
-    )
+    instrumentation.hook_imports(main=name, archives=archives)
     return Start("module", [runpy._run_module_as_main, name, alter_argv])  # type: ignore[attr-defined]
 
 
-def _command(text: str, cache_dir: str | None) -> Start:
+def _command(text: str, instrumentation: Instrumentation) -> Start:
     """The code of `-c`."""
     try:
-        code = _clew.load(text, "<string>", "__main__", True, cache_dir)
-    except (SyntaxError, ValueError, OverflowError, MemoryError, RecursionError):
-        return Start("string", [text], recorded=False)
+        code = instrumentation.load(text, "<string>")
+    except _COMPILER_ERRORS:
+        return Start("string", [text, "<string>"], recorded=False)
     if sys.version_info >= (3, 13):
         # Tracebacks show the lines of such code since 3.13, because the interpreter registers them.
         import linecache
@@ -168,7 +192,7 @@ def _command(text: str, cache_dir: str | None) -> Start:
     return Start("code", [code])
 
 
-def _script(source: bytes, filename: str, cache_dir: str | None) -> Start:
+def _script(source: bytes, filename: str, instrumentation: Instrumentation) -> Start:
     """The code of a file or of standard input."""
     external = _external()
     loader = external.SourceFileLoader
@@ -178,18 +202,16 @@ def _script(source: bytes, filename: str, cache_dir: str | None) -> Start:
             code, loader = _compiled(source), external.SourcelessFileLoader
             note = "a compiled file has no source"
         else:
-            code = _clew.load(source, filename, "__main__", True, cache_dir)
-    except (SyntaxError, ValueError, OverflowError, MemoryError, RecursionError, EOFError):
-        if filename == "<stdin>":
-            payload = [compile, source, filename, "exec", 0, True]
-            return Start("module", payload, recorded=False)
-        return Start("file", [filename], recorded=False)
+            code = instrumentation.load(source, filename)
+    except _COMPILER_ERRORS:
+        kind = "stdin" if filename == "<stdin>" else "file"
+        return Start(kind, [source, filename], recorded=False)
     namespace = sys.modules["__main__"].__dict__
     namespace["__file__"] = filename
     namespace["__cached__"] = None
     if filename != "<stdin>":
         namespace["__loader__"] = loader("__main__", filename)
-    return Start("script", [code], recorded=not note, note=note)
+    return Start("script", [code], note=note)
 
 
 def _compiled(content: bytes) -> object:

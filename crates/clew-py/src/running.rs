@@ -15,6 +15,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyInt, PyList, PyTuple};
 use std::ffi::{c_char, c_int, CString, OsString};
 use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 use std::ptr;
 
 use crate::frames::without_frames;
@@ -364,7 +365,17 @@ fn leave(ending: Ending) -> ! {
     unsafe { ffi::Py_Exit(ending.code) }
 }
 
+/// Names in a directory; none where it cannot be read.
+///
+/// Clew's own ending looks through this, because an audit hook of the program's would see `os.listdir`.
+#[pyfunction]
+fn directory_names(path: PathBuf) -> Vec<OsString> {
+    let entries = std::fs::read_dir(path).into_iter().flatten();
+    entries.filter_map(|entry| Some(entry.ok()?.file_name())).collect()
+}
+
 /// Adds this module's functions and classes to `clew._clew`.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(directory_names, module)?)?;
     module.add_function(wrap_pyfunction!(run_program, module)?)
 }

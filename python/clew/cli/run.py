@@ -47,6 +47,8 @@ def main(arguments: list[str]) -> int:
         message = str(problem)
     except OSError as problem:
         message = f"cannot run {problem.filename!r}: {problem.strerror}; check the path of the script"
+    except Exception as problem:
+        message = f"a defect in Clew: {type(problem).__name__}: {problem}; please report it"
     sys.stderr.write(f"clew: error: {message}\n")
     return 2
 
