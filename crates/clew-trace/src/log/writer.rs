@@ -55,6 +55,7 @@ pub struct Writer<W> {
     /// How much of each table is in the file.
     tables_written: [usize; 4],
     block_events: usize,
+    frame: Vec<u8>,
     recording: bool,
     sequence: u64,
     summary: LogSummary,
@@ -74,6 +75,7 @@ impl<W: Write + Seek> Writer<W> {
             tables: Tables::default(),
             tables_written: [0; 4],
             block_events: usize::try_from(fitting).unwrap_or(BLOCK_EVENTS).min(BLOCK_EVENTS),
+            frame: Vec::new(),
             recording: true,
             sequence: 0,
             summary: LogSummary::default(),
@@ -180,9 +182,12 @@ impl<W: Write + Seek> Writer<W> {
     fn write_frame(&mut self, kind: FrameKind, offset: u64, payload: &[u8]) -> Result<(), Error> {
         let head = Head::new(kind, self.sequence, payload);
         self.sequence += 1;
+        self.frame.clear();
+        self.frame.extend_from_slice(&head.to_bytes());
+        self.frame.extend_from_slice(payload);
         self.out.seek(SeekFrom::Start(offset))?;
-        self.out.write_all(&head.to_bytes())?;
-        self.out.write_all(payload)?;
+        // In one piece: what is written to may open the file for each write.
+        self.out.write_all(&self.frame)?;
         Ok(())
     }
 

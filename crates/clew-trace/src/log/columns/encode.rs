@@ -16,6 +16,8 @@ pub struct Encoder {
     /// The first event's time and the latest seen, of this block.
     times: Option<(u64, u64)>,
     seen: Vec<u16>,
+    /// The pauses of one run, between two passes.
+    pauses: Vec<u16>,
 }
 
 /// What is known of a finished block besides its bytes.
@@ -39,6 +41,7 @@ impl Encoder {
             n_events: 0,
             times: None,
             seen: Vec::new(),
+            pauses: Vec::new(),
         })
     }
 
@@ -74,19 +77,19 @@ impl Encoder {
 
     fn put_times(&mut self, first_ns: u64, events: &[RawEvent]) {
         let Columns { time_low, time_high, time_long, .. } = &mut self.columns;
-        time_low.reserve(events.len());
-        time_high.reserve(events.len());
         let mut before = first_ns;
-        for event in events {
+        let pauses = events.iter().map(|event| {
             let pause = event.time_ns.wrapping_sub(before);
             before = event.time_ns;
             if pause >= LONG_PAUSE {
                 put_varint(time_long, pause);
             }
-            let short = pause.min(LONG_PAUSE);
-            time_low.push(short as u8);
-            time_high.push((short >> 8) as u8);
-        }
+            pause.min(LONG_PAUSE) as u16
+        });
+        self.pauses.clear();
+        self.pauses.extend(pauses);
+        time_low.extend(self.pauses.iter().map(|&pause| pause as u8));
+        time_high.extend(self.pauses.iter().map(|&pause| (pause >> 8) as u8));
     }
 
     /// Puts one event of the run, except its time; `ending` is what [`CallStack::ending`] says of the end of a call.
