@@ -68,7 +68,8 @@ def complete(callee: Callee, effect: flags.Effect) -> flags.Effect:
 
 def _function(callee: Callee) -> flags.Effect:
     if callee.name in _SEEDED and callee.in_module("numpy.random"):
-        return _READS_FUNCTION | flags.SEED, {"seed": [0, "seed", "entropy"]}
+        keyword = "entropy" if callee.name == "SeedSequence" else "seed"
+        return _READS_FUNCTION, {"when": [generators.fresh(keyword)]}
     if callee.in_module("numpy"):
         return _with_out(_READS_FUNCTION, callee)
     return _READS_FUNCTION

@@ -22,7 +22,7 @@ _HIDDEN: Final = ["numpy.random", "random"]
 def complete(callee: Callee, effect: flags.Effect) -> flags.Effect:
     """Add what a call draws from when its generator is left out."""
     parameter = next((name for name in _PARAMETERS if name in callee.parameters), None)
-    if parameter is None or callee.owner is callee.callable or flags.split(effect)[0] & flags.SEED:
+    if parameter is None or callee.owner is callee.callable or _decided(effect, parameter):
         return effect
     condition: dict[str, Any] = {
         "keyword": parameter,
@@ -40,6 +40,17 @@ def complete(callee: Callee, effect: flags.Effect) -> flags.Effect:
     merge(added, extra)
     merge(added, {"when": [condition]})
     return bits, added
+
+
+def _decided(effect: flags.Effect, parameter: str) -> bool:
+    """Tell whether a condition on the parameter is there already."""
+    conditions = flags.split(effect)[1].get("when", ())
+    return any(condition.get("keyword") == parameter for condition in conditions)
+
+
+def fresh(keyword: str) -> dict[str, Any]:
+    """Give the condition of a constructor that seeds from the operating system by default."""
+    return {"keyword": keyword, "position": 0, "given": False, "flags": flags.NONDETERMINISTIC}
 
 
 def observed(effect: flags.Effect) -> flags.Effect:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from clew.effects import flags
-from clew.effects.families import Callee
+from clew.effects.families import Callee, generators
 
 _PURE_SCALARS: Final = frozenset("cmath math keyword unicodedata zlib".split())
 #: Modules whose functions, and whose objects' methods, change neither arguments nor receivers.
@@ -60,7 +60,7 @@ SPECIAL: Final[dict[tuple[str, str], flags.Effect]] = {
     ("time", "strftime"): _clock_unless(1, "t"),
     ("random", "seed"): _seeding("random", flags.READS_ARGUMENTS),
     ("numpy.random", "seed"): _seeding("numpy.random", flags.READS_ARGUMENTS),
-    ("random", "Random"): (flags.READS_ARGUMENTS | flags.SEED, {"seed": [0, "x"]}),
+    ("random", "Random"): (flags.READS_ARGUMENTS, {"when": [generators.fresh("x")]}),
     ("pandas", "option_context"): _pandas_option(0),
     ("pandas", "reset_option"): _pandas_option(0),
     ("pandas", "set_option"): _pandas_option(flags.SEED),
