@@ -18,7 +18,8 @@ const LOCK_NAME: &str = "lock";
 pub(crate) enum Purpose {
     /// Reading only.
     Read,
-    /// Writing while the user's program runs: the log is left to a later connection, which spares two waits for the disk.
+    /// Writing in the process of the user's program: merging the log into the database is left to a later connection,
+    /// which spares the program two waits for the disk.
     Note,
     /// Writing, with the log merged into the database and removed when this was the last connection.
     Write,
@@ -39,6 +40,7 @@ pub(crate) fn prepare(root: &Path, database: &Path, create: bool) -> Result<bool
     let fail = |e: rusqlite::Error| Error::from_sqlite(root, &e);
     let access = if create { OpenFlags::SQLITE_OPEN_CREATE } else { OpenFlags::empty() };
     let mut connection = open(database, OpenFlags::SQLITE_OPEN_READ_WRITE | access).map_err(fail)?;
+    leave_log(&connection).map_err(fail)?;
     let is_current = check(root, &connection)? == VERSION;
     if connection.is_readonly("main").map_err(fail)? {
         return if is_current { Ok(false) } else { Err(Error::ReadOnly { path: root.to_owned() }) };
@@ -66,9 +68,7 @@ pub(crate) fn connect(root: &Path, database: &Path, writable: bool, purpose: Pur
     }
     match purpose {
         Purpose::Read => connection.pragma_update(None, "query_only", true).map_err(fail)?,
-        Purpose::Note => {
-            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(fail)?;
-        }
+        Purpose::Note => leave_log(&connection).map_err(fail)?,
         Purpose::Write => {}
     }
     Ok(connection)
@@ -126,6 +126,11 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     // In WAL mode this survives a killed process, and loses at most the last commits in a power failure.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "foreign_keys", true)
+}
+
+/// Leaves the log beside the database when the connection is closed.
+fn leave_log(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map(|_| ())
 }
 
 /// Settings that the database keeps. The switch to WAL does not wait for others by itself; the caller holds the lock.

@@ -190,7 +190,7 @@ impl Store {
     pub fn finish_run(&self, id: &str, end: &FinishedRun) -> Result<()> {
         let state = if end.interrupted { RunState::Interrupted } else { RunState::Finished };
         let packages = (!end.packages.is_empty()).then(|| json(&end.packages));
-        let known = self.with(Purpose::Write, |connection| {
+        let known = self.with(Purpose::Note, |connection| {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let changed = transaction.execute(
                 "UPDATE runs SET ended = ?2, exit_status = ?3, state = ?4, note = ?5, trace = ?6, n_events = ?7,
