@@ -66,9 +66,12 @@ fn dump(table: &SourceTable) -> String {
     text.push_str("],\"statements\":[");
     for (nth, statement) in table.statements.iter().enumerate() {
         let comma = if nth > 0 { "," } else { "" };
-        let uses = statement.uses.iter().map(|u| format!("[{},{},{}]", quoted(table.name(u.name)), u.scope.0, u.delayed));
-        let defines =
-            statement.defines.iter().map(|d| format!("[{},{},\"{:?}\"]", quoted(table.name(d.name)), d.scope.0, d.kind));
+        let uses =
+            statement.uses.iter().map(|u| format!("[{},{},{}]", quoted(table.name(u.name)), u.scope.0, u.delayed));
+        let defines = statement
+            .defines
+            .iter()
+            .map(|d| format!("[{},{},\"{:?}\"]", quoted(table.name(d.name)), d.scope.0, d.kind));
         let _ = write!(
             text,
             "{comma}{{\"parent\":{},\"arm\":\"{:?}\",\"kind\":\"{:?}\",\"scope\":{},\"opens\":{},\"span\":[{},{}],\

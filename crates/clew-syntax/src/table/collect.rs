@@ -68,11 +68,8 @@ impl<'a> Collector<'a> {
     fn finish(mut self) -> (SourceTable, Index) {
         settle(&self.events, &self.names, &mut self.scopes, &mut self.statements);
         let renumbered = self.scopes.text_order();
-        let mut table = SourceTable {
-            names: self.names.into_texts(),
-            scopes: self.scopes.rows,
-            statements: self.statements,
-        };
+        let mut table =
+            SourceTable { names: self.names.into_texts(), scopes: self.scopes.rows, statements: self.statements };
         if let Some(renumbered) = renumbered {
             renumber(&mut table, &mut self.index, &renumbered);
         }
@@ -227,11 +224,8 @@ fn imports_lazy_annotations(statement: &Stmt) -> bool {
 /// Gives the scopes of a table their new numbers.
 fn renumber(table: &mut SourceTable, index: &mut Index, renumbered: &[ScopeId]) {
     let new = |scope: &mut ScopeId| *scope = renumbered[scope.index()];
-    let mut rows: Vec<(ScopeId, Scope)> = std::mem::take(&mut table.scopes)
-        .into_iter()
-        .zip(renumbered)
-        .map(|(row, id)| (*id, row))
-        .collect();
+    let mut rows: Vec<(ScopeId, Scope)> =
+        std::mem::take(&mut table.scopes).into_iter().zip(renumbered).map(|(row, id)| (*id, row)).collect();
     rows.sort_by_key(|(id, _)| *id);
     table.scopes = rows.into_iter().map(|(_, row)| row).collect();
     table.scopes.iter_mut().filter_map(|row| row.parent.as_mut()).for_each(new);

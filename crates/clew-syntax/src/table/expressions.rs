@@ -21,7 +21,8 @@ impl<'a> Collector<'a> {
         }
         if let Expr::Name(name) = first {
             let called = if self.spine.len() > base { self.spine.last() } else { None };
-            let with_arguments = called.is_some_and(|node| matches!(node, Expr::Call(call) if !call.arguments.is_empty()));
+            let with_arguments =
+                called.is_some_and(|node| matches!(node, Expr::Call(call) if !call.arguments.is_empty()));
             self.read(name.id.as_str(), with_arguments);
         } else {
             self.other_expression(first);

@@ -102,7 +102,7 @@ impl Settler<'_> {
         if binder.implicit || !outlives_statement(kind) {
             return binder;
         }
-        if delayed || !self.bound.contains(&(name, binder.scope)) {
+        if delayed || !self.has_just_bound(name, binder.scope) {
             let sites = &mut self.statements[self.current.index()].uses;
             let site = Use { name, scope: binder.scope, delayed };
             push_once(sites, site, self.current, &mut self.long_uses);
@@ -113,6 +113,12 @@ impl Settler<'_> {
             }
         }
         binder
+    }
+
+    /// Whether the current statement bound the name before this place. Only its last few bindings are looked at, so
+    /// that the time stays linear; not to find one is safe.
+    fn has_just_bound(&self, name: NameId, scope: ScopeId) -> bool {
+        self.bound.iter().rev().take(16).any(|binding| *binding == (name, scope))
     }
 
     fn bind(&mut self, scope: ScopeId, name: NameId, kind: DefineKind) {

@@ -169,10 +169,9 @@ impl Scopes {
             return explicit(scope);
         }
         // Comprehensions of a scope of type parameters see what that scope sees.
-        let mut sees_class = matches!(
-            self.kind(scope),
-            ScopeKind::TypeParameters | ScopeKind::Comprehension | ScopeKind::Generator
-        ) && !own.has(Symbol::NONLOCAL);
+        let mut sees_class =
+            matches!(self.kind(scope), ScopeKind::TypeParameters | ScopeKind::Comprehension | ScopeKind::Generator)
+                && !own.has(Symbol::NONLOCAL);
         let mut inner = scope;
         loop {
             let outer = self.parent(inner);
@@ -198,10 +197,7 @@ impl Scopes {
             } else if symbol.has(Symbol::BOUND) {
                 return explicit(outer);
             }
-            sees_class &= matches!(
-                kind,
-                ScopeKind::TypeParameters | ScopeKind::Comprehension | ScopeKind::Generator
-            );
+            sees_class &= matches!(kind, ScopeKind::TypeParameters | ScopeKind::Comprehension | ScopeKind::Generator);
             inner = outer;
         }
     }

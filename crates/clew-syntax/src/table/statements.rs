@@ -5,8 +5,8 @@ use super::expressions::unpacks;
 use super::lines::after_colon;
 use clew_trace::{Arm, DefineKind, ScopeId, ScopeKind, Span, StatementId, StatementKind};
 use ruff_python_ast::{
-    ElifElseClause, ExceptHandler, Expr, Stmt, StmtAnnAssign, StmtClassDef, StmtFunctionDef, StmtIf, StmtMatch, StmtTry,
-    StmtTypeAlias, TypeParam, TypeParams,
+    ElifElseClause, ExceptHandler, Expr, Stmt, StmtAnnAssign, StmtClassDef, StmtFunctionDef, StmtIf, StmtMatch,
+    StmtTry, StmtTypeAlias, TypeParam, TypeParams,
 };
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
