@@ -6,12 +6,14 @@ Under pytest, each program is a test. As a script it prints what failed, with mi
     python tests/test_slices.py -k aliasing     those whose name holds a text
     python tests/test_slices.py --minimal       compare sizes with the 1-minimal program (slow)
     python tests/test_slices.py --plain         check the programs themselves, without Clew
+    python tests/test_slices.py --runs-only     compare the recorded runs with the plain ones
 """
 
 from __future__ import annotations
 
 import argparse
 import concurrent.futures
+import itertools
 import json
 import math
 import sys
@@ -124,10 +126,11 @@ def check_slices(chosen: list[Program], scratch: Path, arguments: argparse.Names
     """Record and slice the programs, with several workers; print what failed and the sizes."""
     local = threading.local()
     checkers: list[Checker] = []
+    numbers = itertools.count()
 
     def one(program: Program) -> Report:
         if not hasattr(local, "checker"):
-            local.checker = Checker(scratch / str(len(checkers)), preload())
+            local.checker = Checker(scratch / str(next(numbers)), preload())
             checkers.append(local.checker)
         return local.checker.check(program, minimal=arguments.minimal)
 
@@ -194,11 +197,15 @@ def main() -> int:
     parser.add_argument("-k", default="", help="only programs whose name holds this text")
     parser.add_argument("--plain", action="store_true", help="check the programs without Clew")
     parser.add_argument("--minimal", action="store_true", help="compare sizes with the 1-minimal program")
+    parser.add_argument("--runs-only", action="store_true", help="compare the recorded runs, slice nothing")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--json", help="write the outcomes to this file")
     parser.add_argument("-v", "--verbose", action="store_true", help="show the slices that fail")
     arguments = parser.parse_args()
     chosen = programs(arguments.k)
+    if arguments.runs_only:
+        for program in chosen:
+            program.targets = []
     with tempfile.TemporaryDirectory() as directory:
         if arguments.plain:
             return check_plain(chosen, Path(directory))

@@ -89,6 +89,7 @@ def _run_program(request: dict[str, Any]) -> None:
     """Run the file as `__main__`; write the descriptions of the targets' values to the request's `values` file."""
     path = request["program"]
     sys.argv = [path, *request.get("arguments", [])]
+    path = os.path.abspath(path)
     sys.path[0] = str(Path(path).resolve().parent)
     main = types.ModuleType("__main__")
     main.__dict__.update(__file__=path, __builtins__=builtins, __loader__=None, __spec__=None)
