@@ -4,6 +4,7 @@
 
 use pyo3::prelude::*;
 
+mod cache;
 mod errors;
 #[allow(unsafe_code)]
 mod frames;

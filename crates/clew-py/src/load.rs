@@ -13,6 +13,7 @@ use clew_syntax::rewrite::{instrument, Detail, Instrumented, Options};
 
 use clew_trace::StatementId;
 
+use crate::cache::{Cache, Prepared};
 use crate::hooks::{make, SourceParts};
 use crate::recorder::units::{current_unit, hot};
 use crate::recorder::{recorder, LoadedSource};
@@ -68,35 +69,53 @@ fn compile_rewritten<'py>(py: Python<'py>, text: &str, filename: &str) -> PyResu
     code
 }
 
-/// Replaces placeholders by hooks and restores columns, inside out. Every new code object is noted as user code.
-fn patch<'py>(
-    code: &Bound<'py, PyAny>,
-    objects: &[*mut ffi::PyObject],
-    map: &PositionMap,
-    codes: &mut Vec<usize>,
-) -> PyResult<Bound<'py, PyAny>> {
+/// Whether a constant is a code object.
+fn is_code(constant: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: comparing the type of a live object.
+    unsafe { ffi::Py_TYPE(constant.as_ptr()) == &raw mut ffi::PyCode_Type }
+}
+
+fn constants<'py>(code: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
+    Ok(code.getattr("co_consts")?.cast_into::<PyTuple>()?)
+}
+
+/// The same code with the columns of the original source, inside out.
+fn with_columns<'py>(code: &Bound<'py, PyAny>, map: &PositionMap) -> PyResult<Bound<'py, PyAny>> {
     let py = code.py();
-    let constants_object = code.getattr("co_consts")?;
-    let constants = constants_object.cast::<PyTuple>()?;
-    let mut patched = Vec::with_capacity(constants.len());
-    for constant in constants.iter() {
-        if constant.is_exact_instance_of::<PyComplex>() {
-            if let Some(index) = placeholder_index(&constant, objects.len()) {
-                // SAFETY: the object is alive: the caller holds a reference.
-                patched.push(unsafe { Bound::from_borrowed_ptr(py, objects[index]) });
-                continue;
-            }
-        }
-        // SAFETY: comparing the type of a live object.
-        let is_code = unsafe { ffi::Py_TYPE(constant.as_ptr()) == &raw mut ffi::PyCode_Type };
-        patched.push(if is_code { patch(&constant, objects, map, codes)? } else { constant });
-    }
+    let inner: Vec<Bound<'py, PyAny>> = constants(code)?
+        .iter()
+        .map(|constant| if is_code(&constant) { with_columns(&constant, map) } else { Ok(constant) })
+        .collect::<PyResult<_>>()?;
     let table_object = code.getattr("co_linetable")?;
     let first_line: i32 = code.getattr("co_firstlineno")?.extract()?;
     let linetable = remap_linetable(table_object.cast::<PyBytes>()?.as_bytes(), first_line, map);
     let changes = PyDict::new(py);
-    changes.set_item("co_consts", PyTuple::new(py, patched)?)?;
+    changes.set_item("co_consts", PyTuple::new(py, inner)?)?;
     changes.set_item("co_linetable", PyBytes::new(py, &linetable))?;
+    code.call_method("replace", (), Some(&changes))
+}
+
+/// The same code with hooks for placeholders, inside out. Every new code object is noted as user code.
+fn with_hooks<'py>(
+    code: &Bound<'py, PyAny>,
+    objects: &[*mut ffi::PyObject],
+    codes: &mut Vec<usize>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = code.py();
+    let old = constants(code)?;
+    let mut new = Vec::with_capacity(old.len());
+    for constant in old.iter() {
+        if constant.is_exact_instance_of::<PyComplex>() {
+            if let Some(index) = placeholder_index(&constant, objects.len()) {
+                // SAFETY: the object is alive: the caller holds a reference.
+                new.push(unsafe { Bound::from_borrowed_ptr(py, objects[index]) });
+                continue;
+            }
+        }
+        new.push(if is_code(&constant) { with_hooks(&constant, objects, codes)? } else { constant });
+    }
+    let changes = PyDict::new(py);
+    changes.set_item("co_consts", PyTuple::new(py, new)?)?;
     let new = code.call_method("replace", (), Some(&changes))?;
     codes.push(new.as_ptr() as usize);
     Ok(new)
@@ -149,35 +168,70 @@ fn list_of_none(py: Python<'_>, length: usize) -> PyResult<*mut ffi::PyObject> {
     Ok(PyList::new(py, (0..length.max(1)).map(|_| py.None()))?.into_ptr())
 }
 
+/// Rewrites and compiles a source, or takes what was kept of it.
+fn prepare(
+    py: Python<'_>,
+    text: &str,
+    filename: &str,
+    options: &Options,
+    cache: Option<&Cache>,
+) -> PyResult<(Prepared, Py<PyAny>)> {
+    let marshal = py.import("marshal")?;
+    let key = cache.map(|cache| (cache, Cache::key(text, filename, options)));
+    if let Some(prepared) = key.as_ref().and_then(|(cache, key)| cache.find(key)) {
+        if let Ok(code) = marshal.call_method1("loads", (PyBytes::new(py, &prepared.code),)) {
+            return Ok((prepared, code.unbind()));
+        }
+    }
+    let rewritten = std::panic::catch_unwind(|| instrument(text, options))
+        .map_err(|_| PyValueError::new_err("the rewriter failed"))?
+        .map_err(|problem| PyValueError::new_err(problem.to_string()))?;
+    let compiled = compile_rewritten(py, &rewritten.text, filename)?;
+    let map = PositionMap::new(text, &rewritten.text, &rewritten.edits);
+    let code = with_columns(&compiled, &map)?;
+    let mut prepared = Prepared {
+        marked: marked(&rewritten),
+        stored_attributes: stored_attributes(&rewritten),
+        hooks: rewritten.hooks,
+        stores: rewritten.stores,
+        table: rewritten.table,
+        code: Vec::new(),
+    };
+    if let Some((cache, key)) = key {
+        prepared.code = marshal.call_method1("dumps", (&code,))?.extract()?;
+        cache.keep(&key, &prepared);
+    }
+    Ok((prepared, code.unbind()))
+}
+
 /// Puts a rewritten source into the recording and makes its code.
 fn install(
     py: Python<'_>,
-    rewritten: Instrumented,
+    prepared: Prepared,
+    code: &Bound<'_, PyAny>,
     text: String,
     filename: &str,
     module: &str,
     is_main: bool,
 ) -> PyResult<Py<PyAny>> {
-    let code = compile_rewritten(py, &rewritten.text, filename)?;
-    let coverage = list_of_none(py, rewritten.table.statements.len())?;
-    let entered = list_of_none(py, rewritten.table.scopes.len())?;
-    let units: Vec<*mut ffi::PyObject> = (0..rewritten.table.statements.len())
+    let n_statements = prepared.table.statements.len();
+    let coverage = list_of_none(py, n_statements)?;
+    let entered = list_of_none(py, prepared.table.scopes.len())?;
+    let units: Vec<*mut ffi::PyObject> = (0..n_statements)
         // SAFETY: the lock is held; the references go to the sites and the code.
         .map(|i| if is_main { unsafe { ffi::PyLong_FromLong(i as std::ffi::c_long) } } else { std::ptr::null_mut() })
         .collect();
     let imported_by = current_unit();
-    let marked = marked(&rewritten);
-    let map = PositionMap::new(&text, &rewritten.text, &rewritten.edits);
     // SAFETY: the lock is held; no Python code runs while the recorder is borrowed.
-    let (objects, sites) = unsafe {
+    let (objects, source) = unsafe {
         let recorder = recorder().ok_or_else(|| PyValueError::new_err("no recording is running"))?;
         recorder.types.clear();
-        recorder.stored_attributes.extend(stored_attributes(&rewritten));
+        recorder.stored_attributes.extend(prepared.stored_attributes);
         let source = recorder.sources.len() as u32;
-        let parts = SourceParts { source, table: &rewritten.table, is_main, coverage, entered, units: &units };
+        let parts = SourceParts { source, table: &prepared.table, is_main, coverage, entered, units: &units };
         let state = (*hot()).state_list;
         let (mut objects, mut sites) = (Vec::new(), Vec::new());
-        for hook in &rewritten.hooks {
+        for hook in &prepared.hooks {
             let (object, site) = make(recorder, &parts, hook, state);
             if object.is_null() {
                 return Err(PyErr::fetch(py));
@@ -191,19 +245,19 @@ fn install(
             path: filename.to_owned(),
             module: module.to_owned(),
             text,
-            table: rewritten.table,
+            table: prepared.table,
             coverage,
             entered,
             sites,
             code: std::ptr::null_mut(),
             imported_by,
-            marked,
-            touching: rewritten.stores,
+            marked: prepared.marked,
+            touching: prepared.stores,
         });
         (objects, source)
     };
     let mut codes = Vec::new();
-    let patched = patch(&code, &objects, &map, &mut codes)?;
+    let patched = with_hooks(code, &objects, &mut codes)?;
     // SAFETY: the lock is held; references of `objects` and `units` are now held by code and sites.
     unsafe {
         for object in objects {
@@ -214,7 +268,7 @@ fn install(
         }
         if let Some(recorder) = recorder() {
             recorder.user_codes.extend(codes);
-            recorder.sources[sites as usize].code = patched.clone().into_ptr();
+            recorder.sources[source as usize].code = patched.clone().into_ptr();
         }
     }
     Ok(patched.unbind())
@@ -234,7 +288,6 @@ fn load(
     detail: &str,
     cache_dir: Option<&str>,
 ) -> PyResult<Py<PyAny>> {
-    let _ = cache_dir;
     let detail = match detail {
         "call" => Detail::Call,
         "op" => Detail::Op,
@@ -243,13 +296,10 @@ fn load(
     let Ok(text) = text_of(source) else { return compile(py, source, filename).map(Bound::unbind) };
     let minor = py.version_info().minor;
     let options = Options { is_main, detail, minor };
-    let rewritten = std::panic::catch_unwind(|| instrument(&text, &options));
-    let Ok(Ok(rewritten)) = rewritten else {
-        let plain = compile(py, source, filename)?;
-        degrade(&format!("{filename} could not be rewritten and ran as it was"));
-        return Ok(plain.unbind());
-    };
-    match install(py, rewritten, text, filename, module, is_main) {
+    let cache = cache_dir.map(Cache::at);
+    let done = prepare(py, &text, filename, &options, cache.as_ref())
+        .and_then(|(prepared, code)| install(py, prepared, code.bind(py), text, filename, module, is_main));
+    match done {
         Ok(code) => Ok(code),
         Err(error) => {
             let plain = compile(py, source, filename)?;
