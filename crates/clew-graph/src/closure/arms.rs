@@ -1,0 +1,85 @@
+//! Clauses that must stay although nothing in them is kept: handlers that catch what is still raised, cases that
+//! match before others, and whatever the syntax asks for.
+
+use clew_trace::{Arm, SourceId, StatementId, StatementKind};
+
+use super::Closure;
+use crate::clauses::clauses;
+use crate::facts::Facts;
+
+impl Closure<'_, '_> {
+    /// Decides which arms of kept `try` and `match` statements stay, and needs what their clauses name.
+    pub(super) fn keep_arms(&mut self) {
+        let facts = self.facts;
+        let with_arms: Vec<StatementId> = self
+            .kept
+            .iter()
+            .copied()
+            .filter(|id| matches!(facts.statement(*id).kind, StatementKind::Try | StatementKind::Match))
+            .collect();
+        for id in with_arms {
+            match facts.statement(id).kind {
+                StatementKind::Try => self.keep_handlers(id),
+                _ => self.keep_cases(id),
+            }
+            self.need_clauses(id);
+        }
+    }
+
+    fn stays(&self, id: StatementId, arm: Arm) -> bool {
+        self.arms.contains(&(id, arm)) || self.has_in_block(self.arm(id, arm))
+    }
+
+    fn keep_handlers(&mut self, id: StatementId) {
+        let facts = self.facts;
+        let raised = facts.trace.raised.iter().filter(|r| r.source == SourceId(0) && r.catcher == id);
+        let is_raised = raised.clone().any(|raised| self.has(raised.raiser));
+        let handlers: Vec<Arm> = arms_of(facts, id, |arm| matches!(arm, Arm::Handler(_)));
+        if is_raised {
+            for &arm in handlers.iter().filter(|arm| facts.may_have_run(facts.blocks.arm(id, **arm))) {
+                self.arms.insert((id, arm));
+            }
+        }
+        let has_handler = handlers.iter().any(|arm| self.stays(id, *arm));
+        if has_handler {
+            return;
+        }
+        let needs_handler = self.stays(id, Arm::Else);
+        let last = facts.blocks.arm(id, Arm::Finally);
+        if !needs_handler && !last.is_empty() {
+            self.arms.insert((id, Arm::Finally));
+        } else if let Some(&first) = handlers.first() {
+            self.arms.insert((id, first));
+        }
+    }
+
+    fn keep_cases(&mut self, id: StatementId) {
+        let facts = self.facts;
+        let cases: Vec<Arm> = arms_of(facts, id, |arm| matches!(arm, Arm::Case(_)));
+        let captures = !facts.statement(id).defines.is_empty() || facts.touch(id).lasts();
+        let last = cases.iter().rposition(|arm| self.stays(id, *arm));
+        for (nth, &arm) in cases.iter().enumerate() {
+            let matched = facts.may_have_run(facts.blocks.arm(id, arm));
+            if matched && (captures || last.is_some_and(|last| nth < last)) {
+                self.arms.insert((id, arm));
+            }
+        }
+        if let (true, Some(&first)) = (!cases.iter().any(|arm| self.stays(id, *arm)), cases.first()) {
+            self.arms.insert((id, first));
+        }
+    }
+
+    /// Names in the clauses that stay are looked up when an exception arrives or a case is tried.
+    fn need_clauses(&mut self, id: StatementId) {
+        let facts = self.facts;
+        for clause in clauses(facts.table, facts.text, &facts.blocks, id) {
+            if self.stays(id, clause.arm) {
+                self.need_names_in(id, &facts.text[clause.start..clause.end]);
+            }
+        }
+    }
+}
+
+fn arms_of(facts: &Facts<'_>, id: StatementId, wanted: impl Fn(Arm) -> bool) -> Vec<Arm> {
+    facts.blocks.arms(id).iter().map(|(arm, _)| *arm).filter(|arm| wanted(*arm)).collect()
+}

@@ -1,0 +1,350 @@
+//! Which statements of functions may change something by what they call.
+//!
+//! The trace says which statement changed something by its own text. A statement that calls a function which does
+//! has an effect as well, though its own text shows none. Which function a call enters is not recorded by statement,
+//! so names decide: a statement may run whatever a name in it may stand for. A name stands for the functions and
+//! classes it names, and, where such a function is used as a value, for those it is handed to.
+
+use clew_trace::{NameId, ScopeId, ScopeKind, SourceTable, Statement, StatementId, StatementKind};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::facts::{region, Facts, Touch};
+use crate::fresh::Fresh;
+use crate::scan::{standing, Standing, TokenKind, Tokens};
+
+/// What a name in a statement denotes: a local variable of one function, or whatever is called so elsewhere
+/// (top-level names of any module, attributes, string keys).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Meaning<'a> {
+    Local(u32, ScopeId, NameId),
+    Named(&'a str),
+}
+
+/// A statement of any source.
+type Site = (u32, StatementId);
+
+/// A function that the run entered.
+struct Entered<'a> {
+    name: &'a str,
+    /// What its name denotes where it is defined.
+    meaning: Meaning<'a>,
+    /// The name of the class around it, for a method.
+    class: Option<&'a str>,
+    parameters: Vec<Meaning<'a>>,
+    /// Whether it changes something that outlives it, beyond the object it initialises.
+    effectful: bool,
+}
+
+/// Names that may stand for functions with effects.
+pub(crate) struct Effects {
+    /// For each name of the program, other than as a local variable.
+    named: Vec<bool>,
+    local: FxHashSet<(ScopeId, NameId)>,
+    /// Whether operators, loops or attribute accesses may run functions with effects.
+    implicit: bool,
+    /// Whether entering a `with` block may.
+    in_with: bool,
+}
+
+struct Analysis<'f, 'a> {
+    facts: &'f Facts<'a>,
+    fresh: &'f Fresh,
+    sites: FxHashMap<Meaning<'a>, Vec<Site>>,
+    functions: Vec<Entered<'a>>,
+    by_scope: FxHashMap<(u32, ScopeId), usize>,
+    by_meaning: FxHashMap<Meaning<'a>, Vec<usize>>,
+    dangerous: FxHashSet<Meaning<'a>>,
+    returning: FxHashSet<Meaning<'a>>,
+    /// Dangerous names whose sites are still to be visited, and names of functions that return dangerous ones.
+    work: Vec<Meaning<'a>>,
+    returned: Vec<Meaning<'a>>,
+    implicit: bool,
+    in_with: bool,
+}
+
+impl Effects {
+    pub(crate) fn new(facts: &Facts<'_>, fresh: &Fresh) -> Self {
+        let mut analysis = Analysis {
+            facts,
+            fresh,
+            sites: FxHashMap::default(),
+            functions: Vec::new(),
+            by_scope: FxHashMap::default(),
+            by_meaning: FxHashMap::default(),
+            dangerous: FxHashSet::default(),
+            returning: FxHashSet::default(),
+            work: Vec::new(),
+            returned: Vec::new(),
+            implicit: false,
+            in_with: false,
+        };
+        analysis.collect_functions();
+        if !analysis.functions.is_empty() {
+            analysis.collect_sites();
+            analysis.start();
+            analysis.spread();
+        }
+        let named = (0..facts.table.names.len() as u32).map(|index| {
+            let plain = facts.name(facts.plain(NameId(index)));
+            analysis.dangerous.contains(&Meaning::Named(plain))
+        });
+        let local = analysis.dangerous.iter().filter_map(|meaning| match *meaning {
+            Meaning::Local(0, scope, name) => Some((scope, name)),
+            _ => None,
+        });
+        Self {
+            named: named.collect(),
+            local: local.collect(),
+            implicit: analysis.implicit,
+            in_with: analysis.in_with,
+        }
+    }
+
+    /// Whether what the statement's own text calls may change something.
+    pub(crate) fn calls(&self, facts: &Facts<'_>, id: StatementId) -> bool {
+        let statement = facts.statement(id);
+        let is_definition = matches!(statement.kind, StatementKind::Function | StatementKind::Class);
+        statement.uses.iter().filter(|site| !(is_definition && site.delayed)).any(|site| {
+            match facts.table.scope(site.scope).kind {
+                ScopeKind::Function => self.local.contains(&(site.scope, site.name)),
+                _ => self.named[site.name.index()],
+            }
+        }) || statement.mentions.iter().any(|name| self.named[name.index()])
+            || self.implicit && statement.may_raise && !is_definition && !facts.touch(id).output
+            || self.in_with && statement.kind == StatementKind::With
+    }
+}
+
+impl<'a> Analysis<'_, 'a> {
+    fn table(&self, source: u32) -> &'a SourceTable {
+        &self.facts.program.tables[source as usize]
+    }
+
+    fn statement(&self, site: Site) -> &'a Statement {
+        self.table(site.0).statement(site.1)
+    }
+
+    fn named(&self, source: u32, name: NameId) -> Meaning<'a> {
+        let plain = if source == 0 { self.facts.plain(name) } else { name };
+        Meaning::Named(self.table(source).name(plain))
+    }
+
+    fn in_scope(&self, source: u32, scope: ScopeId, name: NameId) -> Meaning<'a> {
+        match self.table(source).scope(scope).kind {
+            ScopeKind::Function => Meaning::Local(source, scope, name),
+            _ => self.named(source, name),
+        }
+    }
+
+    /// What the names in a statement's own text denote, each once.
+    fn held(&self, site: Site) -> Vec<Meaning<'a>> {
+        let statement = self.statement(site);
+        let uses = statement.uses.iter().map(|used| self.in_scope(site.0, used.scope, used.name));
+        let mut held: Vec<_> = uses.chain(statement.mentions.iter().map(|name| self.named(site.0, *name))).collect();
+        held.sort_unstable();
+        held.dedup();
+        held
+    }
+
+    fn function_of(&self, site: Site) -> Option<usize> {
+        let scope = region(self.table(site.0), self.statement(site).scope);
+        self.by_scope.get(&(site.0, scope)).copied()
+    }
+
+    fn collect_functions(&mut self) {
+        let facts = self.facts;
+        for entry in &facts.trace.entries {
+            let (source, scope) = (entry.source.0, entry.scope);
+            let Some(record) = facts.program.tables.get(source as usize).and_then(|t| t.scopes.get(scope.index())) else {
+                // A function of a source without a table: anything may call it, and it may do anything.
+                self.implicit = true;
+                continue;
+            };
+            if record.kind != ScopeKind::Function || self.by_scope.contains_key(&(source, scope)) {
+                continue;
+            }
+            let table = self.table(source);
+            let bound = record.owner.and_then(|owner| table.statement(owner).defines.first());
+            let meaning = bound.map_or(Meaning::Named(&record.name), |d| self.in_scope(source, d.scope, d.name));
+            let around = record.parent.map(|parent| table.scope(parent));
+            let class = around.filter(|around| around.kind == ScopeKind::Class).map(|around| around.name.as_str());
+            let parameters = record.parameters.iter().skip(usize::from(class.is_some()));
+            let parameters = parameters.map(|name| Meaning::Local(source, scope, *name)).collect();
+            self.by_scope.insert((source, scope), self.functions.len());
+            self.by_meaning.entry(meaning).or_default().push(self.functions.len());
+            self.functions.push(Entered { name: &record.name, meaning, class, parameters, effectful: false });
+        }
+    }
+
+    fn collect_sites(&mut self) {
+        for (source, table) in self.facts.program.tables.iter().enumerate() {
+            for index in 0..table.statements.len() as u32 {
+                let site = (source as u32, StatementId(index));
+                if source > 0 || self.facts.ran(site.1) {
+                    for meaning in self.held(site) {
+                        self.sites.entry(meaning).or_default().push(site);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Functions with effects of their own.
+    fn start(&mut self) {
+        let facts = self.facts;
+        let mut touched: FxHashMap<Site, Touch> = FxHashMap::default();
+        for touch in &facts.trace.touched {
+            touched.entry((touch.source.0, touch.statement)).or_default().add(touch.kind);
+        }
+        for (source, table) in facts.program.tables.iter().enumerate() {
+            for index in 0..table.statements.len() as u32 {
+                let site = (source as u32, StatementId(index));
+                if source == 0 && !facts.ran(site.1) {
+                    continue;
+                }
+                let lasts = touched.get(&site).is_some_and(|touch| touch.lasts());
+                let statement = self.statement(site);
+                if lasts && statement.uses.iter().any(|used| used.delayed) {
+                    // Perhaps a lambda in it did that.
+                    self.hand_out(site);
+                }
+                let Some(function) = self.function_of(site) else { continue };
+                let is_local = source == 0 && self.fresh.mutated_by(site.1).is_some();
+                let changes = lasts && !is_local && !self.initialises(site, function);
+                let binds_outside = statement.defines.iter().any(|define| {
+                    region(table, define.scope) != region(table, statement.scope)
+                });
+                if changes || binds_outside || statement.kind == StatementKind::Raise {
+                    self.make_effectful(function);
+                }
+            }
+        }
+    }
+
+    /// Whether the statement only stores an attribute of the object that its `__init__` was given.
+    fn initialises(&self, site: Site, function: usize) -> bool {
+        let entered = &self.functions[function];
+        let statement = self.statement(site);
+        let is_store = matches!(statement.kind, StatementKind::Assign | StatementKind::AnnotatedAssign);
+        let is_init = entered.class.is_some() && matches!(entered.name, "__init__" | "__post_init__");
+        let Some(text) = self.facts.program.texts.get(site.0 as usize).filter(|_| is_store && is_init) else {
+            return false;
+        };
+        let own = text.get(statement.span.start as usize..statement.span.end as usize).unwrap_or_default();
+        let tokens: Vec<_> = Tokens::new(own).take(4).collect();
+        let receiver = tokens.first().map(|token| &own[token.start..token.end]);
+        let scope = self.table(site.0).scope(region(self.table(site.0), statement.scope));
+        let shape: Vec<TokenKind> = tokens.iter().map(|token| token.kind).collect();
+        receiver.is_some()
+            && receiver == scope.parameters.first().map(|first| self.table(site.0).name(*first))
+            && matches!(
+                shape.as_slice(),
+                [TokenKind::Name, TokenKind::Mark(b'.'), TokenKind::Name, TokenKind::Mark(b'=' | b':')]
+            )
+    }
+
+    fn make_effectful(&mut self, function: usize) {
+        let entered = &mut self.functions[function];
+        if std::mem::replace(&mut entered.effectful, true) {
+            return;
+        }
+        let (name, meaning) = (entered.name, entered.meaning);
+        match (name, entered.class) {
+            ("__init__" | "__new__" | "__post_init__" | "__init_subclass__" | "__set_name__", Some(class)) => {
+                self.danger(Meaning::Named(class));
+            }
+            ("__enter__" | "__exit__" | "__aenter__" | "__aexit__", Some(_)) => self.in_with = true,
+            // The statement that stores is itself seen to change the object, whatever its method does.
+            (
+                "__setitem__" | "__delitem__" | "__setattr__" | "__delattr__" | "__set__" | "__delete__" | "__del__"
+                | "__iadd__" | "__isub__" | "__imul__" | "__ior__" | "__iand__",
+                Some(_),
+            ) => {}
+            (special, Some(_)) if special.starts_with("__") && special.ends_with("__") => self.implicit = true,
+            _ => {}
+        }
+        self.danger(meaning);
+    }
+
+    fn danger(&mut self, meaning: Meaning<'a>) {
+        if self.dangerous.insert(meaning) {
+            self.work.push(meaning);
+        }
+    }
+
+    fn spread(&mut self) {
+        loop {
+            if let Some(meaning) = self.work.pop() {
+                for site in self.sites.get(&meaning).cloned().unwrap_or_default() {
+                    self.reach(site, meaning);
+                }
+            } else if let Some(meaning) = self.returned.pop() {
+                for site in self.sites.get(&meaning).cloned().unwrap_or_default() {
+                    self.hand_out(site);
+                }
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// A statement holds a dangerous name.
+    fn reach(&mut self, site: Site, meaning: Meaning<'a>) {
+        let statement = self.statement(site);
+        if let Some(function) = self.function_of(site) {
+            // What the body of a nested `def` captures is not evaluated by the `def` itself.
+            let is_definition = matches!(statement.kind, StatementKind::Function | StatementKind::Class);
+            let evaluates = |u: &clew_trace::Use| !u.delayed && self.in_scope(site.0, u.scope, u.name) == meaning;
+            if !is_definition || statement.uses.iter().any(evaluates) {
+                self.make_effectful(function);
+            }
+        }
+        if self.is_value(site, meaning) {
+            self.hand_out(site);
+        }
+    }
+
+    /// Whether the statement uses the name other than by calling it.
+    fn is_value(&self, site: Site, meaning: Meaning<'a>) -> bool {
+        let header = self.statement(site).header;
+        let text = self.facts.program.texts.get(site.0 as usize);
+        let name = match meaning {
+            Meaning::Local(source, _, name) => self.table(source).name(name),
+            Meaning::Named(name) => name,
+        };
+        text.and_then(|text| text.get(header.start as usize..header.end as usize))
+            .is_none_or(|own| standing(own, name) == Standing::Value)
+    }
+
+    /// The statement hands a dangerous function on: to the names it binds, the attributes and keys it stores, the
+    /// parameters of the functions it calls, or to its caller.
+    fn hand_out(&mut self, site: Site) {
+        let statement = self.statement(site);
+        for define in &statement.defines {
+            self.danger(self.in_scope(site.0, define.scope, define.name));
+        }
+        match statement.kind {
+            StatementKind::Assign | StatementKind::AugmentedAssign | StatementKind::AnnotatedAssign => {
+                for name in &statement.mentions {
+                    self.danger(self.named(site.0, *name));
+                }
+            }
+            StatementKind::Return => {
+                if let Some(function) = self.function_of(site) {
+                    let meaning = self.functions[function].meaning;
+                    if self.returning.insert(meaning) {
+                        self.returned.push(meaning);
+                    }
+                }
+            }
+            _ => {}
+        }
+        for meaning in self.held(site) {
+            for function in self.by_meaning.get(&meaning).cloned().unwrap_or_default() {
+                for parameter in self.functions[function].parameters.clone() {
+                    self.danger(parameter);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! What makes a slice differ when it is run again: clocks, unseeded random numbers, the network, and files that the
+//! run itself has changed since it read them.
+
+use clew_trace::{Access, ExternalKind, ExternalState, ExternalUse, SourceId, StatementId, StatementKind};
+use std::collections::BTreeSet;
+
+use crate::closure::Analysis;
+use crate::facts::{region, Facts};
+use crate::program::Criterion;
+use crate::Error;
+
+/// Names by which text reads a clock.
+const CLOCK_NAMES: [&str; 22] = [
+    "time", "time_ns", "perf_counter", "perf_counter_ns", "monotonic", "monotonic_ns", "process_time", "thread_time",
+    "clock", "now", "today", "utcnow", "localtime", "gmtime", "ctime", "asctime", "strftime", "timestamp", "default_timer",
+    "clock_gettime", "timeit", "Timestamp",
+];
+
+/// Refuses a slice whose statements read what differs from run to run.
+pub(crate) fn check(
+    analysis: &Analysis<'_>,
+    kept: &BTreeSet<StatementId>,
+    criterion: &Criterion,
+) -> Result<(), Error> {
+    let facts = &analysis.facts;
+    for (nth, used) in facts.trace.external_uses.iter().enumerate() {
+        let Some(unit) = facts.unit(used.unit).filter(|unit| kept.contains(unit)) else { continue };
+        let Some(state) = facts.trace.externals.get(used.external.index()) else { continue };
+        let line = facts.statement(unit).first_line;
+        let differs = |what: String| Err(Error::Nondeterministic { what, line });
+        match state.kind {
+            ExternalKind::Clock if used.access == Access::Read && reads_clock(facts, kept, unit) => {
+                return differs(String::from("the clock"));
+            }
+            ExternalKind::Random if !is_seeded(facts, nth, used) => {
+                return differs(format!("random numbers that were not seeded ({})", state.key));
+            }
+            ExternalKind::Network => return differs(String::from("the network")),
+            ExternalKind::Stdio if used.access == Access::Read => {
+                return differs(String::from("what was typed on standard input"));
+            }
+            ExternalKind::File | ExternalKind::Directory | ExternalKind::Database => {
+                check_file(facts, kept, (nth, used, state), unit, criterion)?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whether an earlier use set the generator to a known state.
+fn is_seeded(facts: &Facts<'_>, nth: usize, used: &ExternalUse) -> bool {
+    used.access == Access::Write
+        || facts.trace.external_uses[..nth]
+            .iter()
+            .any(|earlier| earlier.external == used.external && earlier.access == Access::Write)
+}
+
+/// Whether kept text of the unit, or of the functions it entered, names a clock.
+fn reads_clock(facts: &Facts<'_>, kept: &BTreeSet<StatementId>, unit: StatementId) -> bool {
+    let names_clock = |id: StatementId| facts.names_in(id).any(|name| CLOCK_NAMES.contains(&facts.name(name)));
+    if names_clock(unit) || kept.range(unit..StatementId(facts.blocks.end(unit))).any(|id| facts.home(*id).1 == unit && names_clock(*id)) {
+        return true;
+    }
+    facts.entries_of(unit).iter().any(|entry| {
+        if entry.source == SourceId(0) {
+            let Some(owner) = facts.owner(entry.scope) else { return true };
+            kept.range(owner..StatementId(facts.blocks.end(owner)))
+                .any(|id| facts.home(*id).0 == entry.scope && names_clock(*id))
+        } else {
+            let Some(table) = facts.program.tables.get(entry.source.index()) else { return true };
+            let body = table.statements.iter().filter(|statement| region(table, statement.scope) == entry.scope);
+            body.flat_map(|statement| {
+                statement.uses.iter().map(|site| site.name).chain(statement.mentions.iter().copied())
+            })
+            .any(|name| CLOCK_NAMES.contains(&table.name(name)))
+        }
+    })
+}
+
+/// Refuses when the slice sees a file as it was before the run changed it.
+fn check_file(
+    facts: &Facts<'_>,
+    kept: &BTreeSet<StatementId>,
+    (nth, used, state): (usize, &ExternalUse, &ExternalState),
+    unit: StatementId,
+    criterion: &Criterion,
+) -> Result<(), Error> {
+    let uses = &facts.trace.external_uses;
+    let is_replaced = uses[..nth].iter().any(|earlier| earlier.external == used.external && earlier.access == Access::Write);
+    let asked_for = matches!(criterion, Criterion::External { key, .. } if state.key == *key || state.key.ends_with(&format!("/{key}")));
+    let sees_former = match used.access {
+        Access::Read => true,
+        Access::Absent => !is_harmless_check(facts, kept, unit),
+        // What is appended to counts only if somebody reads it back.
+        Access::Update => asked_for || uses[nth..].iter().any(|later| {
+            later.external == used.external
+                && later.access == Access::Read
+                && facts.unit(later.unit).is_some_and(|unit| kept.contains(&unit))
+        }),
+        Access::Write => false,
+    };
+    if is_replaced || !sees_former {
+        return Ok(());
+    }
+    let changes_it = |later: &&ExternalUse| {
+        let same = later.external == used.external;
+        let inside = facts.trace.externals.get(later.external.index()).is_some_and(|other| {
+            other.kind == state.kind && other.key.rsplit_once('/').is_some_and(|(around, _)| around == state.key)
+        });
+        (same || inside) && matches!(later.access, Access::Write | Access::Update)
+    };
+    let from = if used.access == Access::Update { nth } else { nth + 1 };
+    match uses[from..].iter().find(changes_it).and_then(|later| facts.unit(later.unit)) {
+        Some(by) => Err(Error::Stale {
+            key: state.key.clone(),
+            line: facts.statement(unit).first_line,
+            by: facts.statement(by).first_line,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// `if not os.path.exists(d): os.makedirs(d)`: nothing is lost when the branch is not taken the next time.
+fn is_harmless_check(facts: &Facts<'_>, kept: &BTreeSet<StatementId>, unit: StatementId) -> bool {
+    facts.statement(unit).kind == StatementKind::If
+        && kept
+            .range(StatementId(unit.0 + 1)..StatementId(facts.blocks.end(unit)))
+            .all(|id| facts.statement(*id).defines.is_empty() && !facts.touch(*id).object)
+}
+
+/// The reason for which the record cannot be trusted for this slice, if there is one.
+///
+/// A reason that names lines after everything that is kept does not matter.
+pub(crate) fn degraded(facts: &Facts<'_>, kept: &BTreeSet<StatementId>) -> Option<String> {
+    let last = kept.iter().rev().copied().find(|id| facts.table.is_unit(*id))?;
+    let is_later = |line: u32| {
+        facts.table.statement_at_line(line).is_some_and(|id| {
+            let unit = facts.table.unit_of(id);
+            unit > last && !facts.share_loop(unit, last) && facts.table.is_unit(id)
+        })
+    };
+    let matters = |reason: &&String| {
+        let lines = lines_named(reason);
+        lines.is_empty() || !lines.into_iter().all(is_later)
+    };
+    facts.trace.degraded.iter().find(matters).cloned()
+}
+
+/// The numbers that follow the word `line` or `lines` in a reason.
+fn lines_named(reason: &str) -> Vec<u32> {
+    let words: Vec<&str> = reason.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let starts = words.iter().position(|word| matches!(*word, "line" | "lines"));
+    starts.map_or(Vec::new(), |at| words[at + 1..].iter().map_while(|word| word.parse().ok()).collect())
+}
