@@ -1,4 +1,4 @@
-"""The command `clew`: its answers, its errors (one line, the right status, no traceback), its manners with pipes."""
+"""The command `clew`: its answers, its errors (one line, no traceback), its manners with pipes."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from test_store import begin, record
 
 from clew.errors import InvalidTarget
 from clew.storing import Store, open_store
 from clew.targets import Target, parse
-from test_store import begin, record
 
-COMMANDS = "run slice why graph calls effects runs show artifacts gc sql".split()
+COMMANDS = ["run", "slice", "why", "graph", "calls", "effects"]
+COMMANDS += ["runs", "show", "artifacts", "gc", "sql"]
 
 
 @pytest.fixture
@@ -115,8 +116,9 @@ class TestTheCommand:
 
 class TestPipes:
     def test_a_reader_that_leaves(self, store: Store) -> None:
-        """Thousands of lines to a reader that takes one."""
-        query = "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n LIMIT 200000) SELECT i FROM n"
+        """Megabytes to a reader that takes one line."""
+        numbers = "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n LIMIT 3000)"
+        query = f"{numbers} SELECT printf('%.*c', 10000, 'x') FROM n"
         command = [sys.executable, "-m", "clew", "sql", query]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             assert process.stdout is not None
@@ -166,17 +168,17 @@ class TestLists:
         lines = answer("runs").splitlines()
         assert lines[0].split() == ["RUN", "STARTED", "TOOK", "EXIT", "STATE", "DETAIL", "PROGRAM"]
         assert lines[1].startswith(run)
-        assert (
-            lines[2].endswith("open         statement  analysis.py --token '***' 'a b'")
-            or "***" in lines[2]
-        )
+        assert lines[2].endswith("analysis.py --token '***' 'a b'")
         assert len(answer("runs", "-n", "1").splitlines()) == 2
         listed = json.loads(answer("runs", "--format", "json"))
-        assert [row["id"] for row in listed][0] == run
+        assert listed[0]["id"] == run
         assert listed[1]["argv"] == ["--token", "***", "a b"]
 
     def test_a_killed_run(self, store: Store) -> None:
-        code = "from test_store import *; print(begin(open_store()), flush=True); os.kill(os.getpid(), 9)"
+        code = """
+from test_store import *
+print(begin(open_store()), flush=True)
+os.kill(os.getpid(), 9)"""
         env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
         run = done.stdout.strip()

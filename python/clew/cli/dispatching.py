@@ -39,11 +39,13 @@ The store is .clew here or in a parent directory; --store or CLEW_STORE names an
 
 def main(words: list[str]) -> int:
     """Carry out one command line and answer the exit status; nothing is ever raised."""
+    if sys.stdout is None:
+        # The descriptor was closed before the start.
+        sys.stdout = open(os.devnull, "w")
     try:
         _write_what_cannot_be_encoded()
         status = _carry_out(words)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except Refused as problem:
         _complain("refused", problem)
         return 3

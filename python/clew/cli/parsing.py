@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import IO, Any, NoReturn
+from typing import Any, NoReturn
 
 from clew.errors import UsageError
 
@@ -32,7 +32,7 @@ class Parser(argparse.ArgumentParser):
         """Raise the mistake."""
         raise UsageError(message, f"{self.prog} --help says more")
 
-    def print_help(self, file: IO[str] | None = None) -> None:
+    def print_help(self, file: object = None) -> None:
         """Raise the help's text."""
         raise Shown(self.format_help())
 

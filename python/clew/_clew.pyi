@@ -1,0 +1,80 @@
+"""Types of the compiled part of Clew. The documentation is at the Python functions that call it."""
+
+from typing import Any
+
+__version__: str
+
+# The store.
+
+class Store:
+    def __new__(cls, path: str, create: bool = False) -> Store: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def writable(self) -> bool: ...
+    def begin_run(
+        self,
+        *,
+        script: str,
+        argv: list[str],
+        cwd: str,
+        interpreter: str,
+        python_version: str,
+        detail: str,
+        packages: dict[str, str] = ...,
+    ) -> str: ...
+    def finish_run(
+        self,
+        id: str,
+        *,
+        exit_status: int | None = None,
+        interrupted: bool = False,
+        note: str | None = None,
+        trace: str | None = None,
+        sources: list[tuple[str, str, str]] = ...,
+        log: list[tuple[str, int]] = ...,
+        n_events: int = 0,
+        packages: dict[str, str] = ...,
+    ) -> None: ...
+    def put_object(self, data: bytes) -> str: ...
+    def put_file(self, path: str) -> str: ...
+    def get_object(self, hash: str) -> bytes: ...
+    def has_object(self, hash: str) -> bool: ...
+    def runs(self, limit: int | None = None) -> list[dict[str, object]]: ...
+    def run(self, name: str) -> dict[str, object]: ...
+    def run_sources(self, id: str) -> list[tuple[str, str, str]]: ...
+    def run_log(self, id: str) -> list[tuple[str, int]]: ...
+    def save_artifact(
+        self,
+        name: str,
+        *,
+        type_name: str,
+        summary: str,
+        run: str | None = None,
+        unit: int | None = None,
+        line: int | None = None,
+        fingerprint: str | None = None,
+        object: str | None = None,
+    ) -> int: ...
+    def artifacts(self, *, all_versions: bool = False) -> list[dict[str, object]]: ...
+    def artifacts_of_run(self, run: str) -> list[dict[str, object]]: ...
+    def artifact(
+        self, name: str, *, version: int | None = None, run: str | None = None
+    ) -> dict[str, object]: ...
+    def gc(
+        self,
+        *,
+        keep: int | None = None,
+        older_than_seconds: int | None = None,
+        artifacts_too: bool = False,
+        dry_run: bool = False,
+        grace_seconds: int | None = None,
+    ) -> dict[str, object]: ...
+    def sql(self, query: str) -> tuple[list[str], list[list[object]]]: ...
+    def tables(self) -> list[tuple[str, list[str], int]]: ...
+
+def locate_store(
+    named: str | None, start: str, user: int | None = None, must_exist: bool = False
+) -> tuple[str, bool]: ...
+def mask_secrets(arguments: list[str]) -> list[str]: ...
+def describe_trace(trace: bytes, texts: list[str]) -> dict[str, Any]: ...
