@@ -1,0 +1,88 @@
+"""What some parts run in a process of their own; each prints one JSON object.
+
+    python benches/children.py rewriting LEVEL SECONDS
+    python benches/children.py commands COMMAND...
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import sysconfig
+import time
+import warnings
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+
+def rewriting(level: str, seconds: float) -> dict:
+    """Instrument the standard library's sources, file after file, for some seconds."""
+    from clew import _clew
+
+    _clew.start(level)
+
+    warnings.simplefilter("ignore")
+    library = Path(sysconfig.get_path("stdlib"))
+    files = [
+        path
+        for path in sorted(library.rglob("*.py"))
+        if "site-packages" not in path.parts and "lib2to3" not in path.parts and "bad" not in path.name
+    ]
+    n_lines, load_s, compile_s, failed = 0, 0.0, 0.0, 0
+    end = time.perf_counter() + seconds
+    for path in files:
+        try:
+            text = path.read_text()
+            start = time.process_time()
+            compile(text, str(path), "exec", dont_inherit=True)
+        except (SyntaxError, ValueError, UnicodeDecodeError):
+            continue
+        middle = time.process_time()
+        try:
+            _clew.load(text, str(path), path.stem, False, level, None)
+        except Exception:
+            failed += 1
+            continue
+        load_s += time.process_time() - middle
+        compile_s += middle - start
+        n_lines += text.count("\n")
+        if time.perf_counter() > end:
+            break
+    return {
+        "n_lines": n_lines,
+        "compile_s": compile_s,
+        "load_s": load_s,
+        "failed": failed,
+        "lines_per_minute": n_lines / load_s * 60,
+        "lines_per_minute_beyond_compiling": n_lines / max(1e-9, load_s - compile_s) * 60,
+    }
+
+
+def commands(words: list[str]) -> dict:
+    """Carry out one command several times in a warm process; milliseconds of each time."""
+    from clew.cli import main
+
+    times = []
+    saved = sys.argv
+    for _ in range(7):
+        sys.argv = ["clew", *words]
+        with redirect_stdout(io.StringIO()) as output, redirect_stderr(io.StringIO()) as errors:
+            start = time.perf_counter()
+            try:
+                status = main()
+            except SystemExit as stop:
+                status = stop.code
+            times.append((time.perf_counter() - start) * 1000)
+    sys.argv = saved
+    return {
+        "times_ms": times,
+        "status": status,
+        "n_output_lines": output.getvalue().count("\n"),
+        "stderr": errors.getvalue()[-200:],
+    }
+
+
+if __name__ == "__main__":
+    part, *rest = sys.argv[1:]
+    print(json.dumps(rewriting(rest[0], float(rest[1])) if part == "rewriting" else commands(rest)))
