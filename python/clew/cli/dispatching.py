@@ -10,6 +10,7 @@ import os
 import sys
 from importlib import import_module
 
+from clew.cli.streams import abandon_output, complain, standard_output
 from clew.errors import ClewError, Refused, UsageError
 
 __all__ = ["COMMANDS", "main"]
@@ -39,40 +40,32 @@ The store is .clew here or in a parent directory; --store or CLEW_STORE names an
 
 def main(words: list[str]) -> int:
     """Carry out one command line and answer the exit status; nothing is ever raised."""
-    if sys.stdout is None:
-        # The descriptor was closed before the start.
-        sys.stdout = open(os.devnull, "w")
     try:
-        _write_what_cannot_be_encoded()
-        status = _carry_out(words)
-        sys.stdout.flush()
+        with standard_output():
+            return _carry_out(words)
     except Refused as problem:
-        _complain("refused", problem)
+        complain("refused", problem)
         return 3
     except ClewError as problem:
-        _complain("error", problem)
+        complain("error", problem)
         return 2
     except KeyboardInterrupt:
-        _abandon_output()
         return 130
     except BrokenPipeError:
-        _abandon_output()
+        abandon_output()
         return 141
     except OSError as problem:
-        _abandon_output()
-        where = (
-            f" {os.fsdecode(problem.filename)!r}" if problem.filename is not None else " the output"
-        )
-        _complain("error", f"cannot access{where}: {problem.strerror or problem}")
+        if problem.filename is None:
+            abandon_output()
+        where = "the output" if problem.filename is None else repr(os.fsdecode(problem.filename))
+        complain("error", f"cannot access {where}: {problem.strerror or problem}")
         return 2
     except Exception as problem:
         if os.environ.get("CLEW_DEBUG"):
             raise
-        _abandon_output()
         what = f"a defect in Clew: {type(problem).__name__}: {problem}"
-        _complain("error", f"{what}; please report it (CLEW_DEBUG=1 shows where it happened)")
+        complain("error", f"{what}; please report it (CLEW_DEBUG=1 shows where it happened)")
         return 2
-    return status
 
 
 def _carry_out(words: list[str]) -> int:
@@ -134,30 +127,3 @@ def _suggestion(name: str) -> str:
     if name.endswith(".py") or os.path.exists(name):
         return f"to record a program: clew run {name}"
     return "clew --help lists the commands"
-
-
-def _complain(kind: str, problem: object) -> None:
-    """One line on standard error; its absence is not worth a failure of its own."""
-    line = " ".join(str(problem).split())
-    try:
-        sys.stderr.write(f"clew: {kind}: {line}\n")
-        sys.stderr.flush()
-    except (OSError, ValueError, AttributeError):
-        pass
-
-
-def _write_what_cannot_be_encoded() -> None:
-    """Characters that the terminal's encoding lacks become escapes, not errors."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
-
-
-def _abandon_output() -> None:
-    """Let the interpreter's own flush at the exit go nowhere: the reader has gone."""
-    try:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
-    except (OSError, ValueError, AttributeError):
-        pass
