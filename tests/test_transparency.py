@@ -49,7 +49,8 @@ class Outcome:
 
 
 def _steady(text: bytes) -> str:
-    return re.sub(r"0x[0-9a-f]{6,}", "0x...", text.decode(errors="surrogateescape"))
+    shown = re.sub(r"0x[0-9a-f]{6,}", "0x...", text.decode(errors="surrogateescape"))
+    return re.sub(r"\bin \d+\.\d+s", "in ...s", shown)
 
 
 class Bench:
@@ -163,6 +164,7 @@ def test_script_path(bench, name, form):
         ["-m", "json.tool", "--help"],
         ["-m", "unittest", "-q", "tests_inside.Cases.test_passes", "tests_inside.Cases.test_fails"],
         ["-m", "doctest", "documented.py"],
+        ["-m", "pytest", "-q", "-p", "no:cacheprovider", "tests_inside.py"],
         ["-m", "pdb", "control.py"],
         ["-m", "trace", "--listfuncs", "uncaught.py"],
         ["-m", "timeit", "-n1", "-r1", "-s", "import helpers", "raise ValueError"],

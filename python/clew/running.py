@@ -6,6 +6,7 @@ starts: what the program changes in `sys`, `os`, `builtins` or the import system
 own work must not show in the program.
 """
 
+import errno
 import os
 import sys
 import time
@@ -14,7 +15,7 @@ from types import ModuleType
 from clew import _clew, starting, storing
 from clew.errors import ClewError
 
-__all__ = ["Program", "run"]
+__all__ = ["Program", "current", "run"]
 
 # What ends a run from outside, with the exit status that the shell shows for it.
 _INTERRUPTIONS = {"KeyboardInterrupt": 130, "SIGTERM": 143, "SIGHUP": 129}
@@ -90,9 +91,21 @@ def run(program: Program) -> int:
     OSError
         The script cannot be read.
     """
+    global _current
     recording = _Recording(program)
     start = recording.begin()
+    _current = recording
     return _clew.run_program(start.kind, start.payload, recording.finish)
+
+
+def current() -> tuple[storing.Store, str] | None:
+    """The store and the id of the run that is being recorded in this process; None when there is none."""
+    if _current is None or not _clew.is_recording():
+        return None
+    return _current.place
+
+
+_current: "_Recording | None" = None
 
 
 class _Recording:
@@ -109,6 +122,11 @@ class _Recording:
         # Taken now, because the program may change the modules that they are from.
         self._clock = time.perf_counter
         self._write = os.write
+
+    @property
+    def place(self) -> tuple[storing.Store, str] | None:
+        """The store and the run's id in it."""
+        return None if self._store is None or not self._run else (self._store, self._run)
 
     def begin(self) -> starting.Start:
         """Open the store and make the interpreter ready for the program."""
@@ -190,10 +208,14 @@ class _Recording:
 
 
 def _check_readable(program: Program) -> None:
-    """Raise an `OSError` for a script that is not there, before anything is recorded."""
-    if program.kind == "script" and program.target != "-" and not os.path.isdir(program.target):
-        with open(program.target, "rb"):
-            pass
+    """Raise an `OSError` for a script that cannot be read, before anything is recorded.
+
+    It is not opened: a pipe (`clew run <(generate)`) can be read only once.
+    """
+    if program.kind == "script" and program.target != "-":
+        os.stat(program.target)
+        if not os.access(program.target, os.R_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), program.target)
 
 
 def _working_directory() -> str:

@@ -204,7 +204,7 @@ def _script(source: bytes, filename: str, instrumentation: Instrumentation) -> S
         else:
             code = instrumentation.load(source, filename)
     except _COMPILER_ERRORS:
-        kind = "stdin" if filename == "<stdin>" else "file"
+        kind = "file" if os.path.isfile(filename) else "stdin"
         return Start(kind, [source, filename], recorded=False)
     namespace = sys.modules["__main__"].__dict__
     namespace["__file__"] = filename

@@ -2,7 +2,7 @@
 
     python tests/language/compare.py                      every module of modules.txt
     python tests/language/compare.py test_scope test_with these
-    options: --script (run the test file as a script), --detail LEVEL, --jobs N, --timeout SECONDS, --verbose
+    options: --script (run the test file as a script), --detail LEVEL, --jobs N, --timeout SECONDS, --keep DIRECTORY
 
 The interpreter that runs this file runs the tests; the working tree's `python/` must hold Clew built for it
 (`tools/build-in-place PYTHON`). The exit code is 1 when an outcome differs that `expected.txt` does not name.
@@ -36,11 +36,11 @@ class Outcomes:
 
     def __init__(self, text: str, code: int | None) -> None:
         self.text = text
-        self.code = code
         body, _, report = text.partition("\n" + "=" * 70 + "\n")
         self.tests = _statuses(body)
-        for kind, name in FAILURE.findall("\n" + "=" * 70 + "\n" + report):
-            self.tests[f"{name} [report]"] = kind
+        for kind, title in FAILURE.findall("=" * 70 + "\n" + report):
+            heading = HEADING.match(title)
+            self.tests[_name(heading) if heading else title] = kind
         total = TOTAL.findall(text)
         self.tests["number of tests"] = total[-1] if total else "none"
         self.tests["exit code"] = "timed out" if code is None else str(code)
@@ -52,9 +52,12 @@ def _statuses(body: str) -> dict[str, str]:
     ends = [heading.start() for heading in headings[1:]] + [len(body)]
     for heading, end in zip(headings, ends, strict=True):
         statuses = STATUS.findall(body[heading.end() : end])
-        name = heading[2] if heading[2].endswith(heading[1]) else f"{heading[2]}.{heading[1]}"
-        found[name] = re.sub(r"skipped .*", "skipped", statuses[-1]) if statuses else "?"
+        found[_name(heading)] = re.sub(r"skipped .*", "skipped", statuses[-1]) if statuses else "?"
     return found
+
+
+def _name(heading: re.Match[str]) -> str:
+    return heading[2] if heading[2].endswith(heading[1]) else f"{heading[2]}.{heading[1]}"
 
 
 def run(module: str, options: argparse.Namespace, *, recorded: bool) -> Outcomes:
@@ -111,12 +114,10 @@ def compare(module: str, options: argparse.Namespace) -> tuple[str, int, list[st
     differences, expected = [], []
     for name in [*plain.tests, *(name for name in recorded.tests if name not in plain.tests)]:
         before, after = plain.tests.get(name, "absent"), recorded.tests.get(name, "absent")
-        if before != after:
-            bare = name.removesuffix(" [report]")
-            place = expected if any(fnmatch.fnmatch(bare, glob) for glob in allowed) else differences
-            place.append(f"{name}: {before} -> {after}")
-    if not options.verbose and expected and all(d.startswith("exit code") for d in differences):
-        differences = []
+        if before == after or (name == "exit code" and differences + expected):
+            continue
+        place = expected if any(fnmatch.fnmatch(name, glob) for glob in allowed) else differences
+        place.append(f"{name}: {before} -> {after}")
     number = plain.tests["number of tests"]
     return module, int(number) if number.isdigit() else 0, differences, expected
 
@@ -130,7 +131,6 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--timeout", type=float, default=900)
     parser.add_argument("--keep", help="directory for the full outputs")
-    parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
     names = options.modules or [
         name

@@ -1,4 +1,4 @@
-"""Every instruction's position lies in the text that it comes from."""
+"""Every instruction's position lies in the text, and most are those of whole expressions."""
 import ast
 import sys
 import types
@@ -42,4 +42,4 @@ for code in walk(own.__code__):
     for node in ast.walk(ast.parse("\n".join(source))):
         if hasattr(node, "col_offset"):
             expressions.add(ast.get_source_segment("\n".join(source), node))
-    print(code.co_name, sorted(text for text in texts if text in expressions))
+    print(code.co_name, len(texts & expressions) > 1)

@@ -41,7 +41,7 @@ struct Ending {
 /// `script`: a code object, from a file; streams are flushed and `__file__` is removed after it;
 /// `code`: a code object; `module`: a callable and its arguments (`runpy`);
 /// `file`, `string` and `stdin`: what did not compile: its source and its file name; the interpreter's own runner
-/// reports it, except for standard input, which cannot be read again.
+/// reports it, except for `stdin`, a stream that cannot be read again.
 /// The program's namespace is that of `sys.modules["__main__"]`. No reference to it may be left in a frame of
 /// Clew's, because the objects in it must die when they do under plain Python.
 ///
