@@ -25,6 +25,7 @@ __all__ = [
     "fingerprint",
     "fingerprint_file",
     "parse",
+    "preload",
 ]
 
 #: How many bytes of texts and buffers are looked at, and how many objects. A recorded fingerprint
@@ -120,6 +121,27 @@ def describe(value: object) -> tuple[str, str]:
     from clew.fingerprinting.summaries import summary
 
     return str(fingerprint(value)), summary(value)
+
+
+def preload() -> None:
+    """Import all that taking fingerprints may need, before a program changes the import system."""
+    import importlib
+
+    for name in (
+        "builtin",
+        "callables",
+        "drawings",
+        "encoder",
+        "frames",
+        "numeric",
+        "objects",
+        "origins",
+        "registry",
+        "streams",
+        "summaries",
+        "trees",
+    ):
+        importlib.import_module(f"clew.fingerprinting.{name}")
 
 
 def parse(text: str) -> Fingerprint:
