@@ -22,6 +22,14 @@ struct Piece {
     shown: Option<(Place, Place)>,
 }
 
+impl Piece {
+    /// The original column, unless the column is inside the piece. The end of a piece is inside it for an end, and for
+    /// a start it is the next character.
+    fn outside(&self, column: u32, is_end: bool) -> Option<u32> {
+        (column >= self.end + u32::from(is_end)).then(|| self.at + (column - self.end))
+    }
+}
+
 /// A line, 1-based, and a column in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -72,24 +80,41 @@ impl PositionMap {
 
     /// The original column of a column of the rewritten source; `is_end` when it is one past the end of something.
     pub fn column(&self, line: u32, column: u32, is_end: bool) -> u32 {
-        self.place(line, column, is_end).column
+        let place = Place { line, column };
+        let Some(piece) = self.find(place, is_end) else { return column };
+        let inside = || piece.shown.map_or(piece.at, |shown| if is_end { shown.1.column } else { shown.0.column });
+        piece.outside(column, is_end).unwrap_or_else(inside)
     }
 
-    /// The original place of a place of the rewritten source; `is_end` when it is one past the end of something.
-    pub fn place(&self, line: u32, column: u32, is_end: bool) -> Place {
-        let here = |column| Place { line, column };
-        let Some(pieces) = self.pieces_of(line) else { return here(column) };
-        // The last piece that begins before the place, or at it when the place is a start.
+    /// The original places of the start and the end of a node of the rewritten source.
+    pub fn span(&self, start: Place, end: Place) -> (Place, Place) {
+        let first = self.find(start, false);
+        let from = match first {
+            None => start,
+            Some(piece) => match (piece.outside(start.column, false), piece.shown) {
+                (Some(column), _) => Place { column, ..start },
+                (None, Some((shown, _))) => shown,
+                (None, None) => Place { column: piece.at, ..start },
+            },
+        };
+        let to = match self.find(end, true) {
+            None => end,
+            Some(piece) => match (piece.outside(end.column, true), piece.shown) {
+                (Some(column), _) => Place { column, ..end },
+                // A node that begins before the piece and ends with it is the program's own.
+                (None, Some((_, shown))) if first.is_some_and(|first| std::ptr::eq(first, piece)) => shown,
+                (None, _) => Place { column: piece.at, ..end },
+            },
+        };
+        (from, to)
+    }
+
+    /// The last piece that begins before the place; or at it, unless the place is an end.
+    fn find(&self, place: Place, is_end: bool) -> Option<&Piece> {
+        let pieces = self.pieces_of(place.line)?;
+        let column = place.column;
         let before = pieces.partition_point(|piece| if is_end { piece.start < column } else { piece.start <= column });
-        let Some(piece) = before.checked_sub(1).map(|index| &pieces[index]) else { return here(column) };
-        if column >= piece.end + u32::from(is_end) {
-            return here(piece.at + (column - piece.end));
-        }
-        match piece.shown {
-            Some((_, end)) if is_end => end,
-            Some((start, _)) => start,
-            None => here(piece.at),
-        }
+        pieces.get(before.checked_sub(1)?)
     }
 
     /// Whether any place of the lines from `first` to `last` is moved.

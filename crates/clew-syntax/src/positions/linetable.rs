@@ -66,8 +66,8 @@ fn map_location(location: Location, map: &PositionMap) -> Location {
     if (empty && column == 0) || !map.touches(line, end_line) {
         return location;
     }
-    let start = map.place(line, column, false);
-    let end = if empty { start } else { map.place(end_line, end_column, true) };
+    let (start, end) = map.span(Place { line, column }, Place { line: end_line, column: end_column });
+    let end = if empty { start } else { end };
     let end = if (end.line, end.column) < (start.line, start.column) { start } else { end };
     from_places(start, end)
 }

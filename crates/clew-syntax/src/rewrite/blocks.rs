@@ -53,6 +53,12 @@ impl<'a> Walker<'a> {
                 self.attach(&stmt.body, fragment);
                 false
             }
+            Stmt::Match(stmt) => {
+                for case in &stmt.cases {
+                    self.attach(&case.body, fragment);
+                }
+                false
+            }
             Stmt::If(stmt) => {
                 let mut always = self.attach(&stmt.body, fragment);
                 for clause in &stmt.elif_else_clauses {
@@ -84,7 +90,7 @@ fn carrier(statement: &Stmt) -> Carrier {
     match statement {
         _ if header(statement).is_some() => Carrier::Itself,
         Stmt::FunctionDef(_) | Stmt::ClassDef(_) => Carrier::Nothing,
-        Stmt::If(_) | Stmt::While(_) | Stmt::For(_) | Stmt::Try(_) => Carrier::Blocks,
+        Stmt::If(_) | Stmt::While(_) | Stmt::For(_) | Stmt::Try(_) | Stmt::Match(_) => Carrier::Blocks,
         _ if has_no_code(statement) || is_future_import(statement) => Carrier::Nothing,
         _ => Carrier::Itself,
     }
@@ -99,7 +105,7 @@ pub(super) fn header(statement: &Stmt) -> Option<&Expr> {
         Stmt::While(stmt) => Some(&*stmt.test),
         Stmt::For(stmt) => Some(&*stmt.iter),
         Stmt::With(stmt) => return stmt.items.first().map(|item| &item.context_expr),
-        Stmt::Match(stmt) => return Some(&stmt.subject),
+        Stmt::Match(stmt) => Some(&*stmt.subject),
         Stmt::FunctionDef(def) => {
             let decorators = def.decorator_list.iter().map(|decorator| &decorator.expression);
             let positional = def.parameters.posonlyargs.iter().chain(&def.parameters.args);
@@ -147,6 +153,47 @@ pub(super) fn is_constant(expr: &Expr) -> bool {
         Expr::Subscript(subscript) => is_constant(&subscript.value) && is_constant(&subscript.slice),
         _ => false,
     }
+}
+
+/// The part of an expression that is evaluated first.
+pub(super) fn first_evaluated(expr: &Expr) -> &Expr {
+    let mut current = expr;
+    loop {
+        current = match current {
+            Expr::BoolOp(operation) => &operation.values[0],
+            Expr::BinOp(operation) => &operation.left,
+            Expr::UnaryOp(operation) => &operation.operand,
+            Expr::If(choice) => &choice.test,
+            Expr::Compare(comparison) => &comparison.left,
+            Expr::Call(call) => &call.func,
+            Expr::Attribute(attribute) => &attribute.value,
+            Expr::Subscript(subscript) => &subscript.value,
+            Expr::Named(named) => &named.value,
+            Expr::Await(suspended) => &suspended.value,
+            Expr::YieldFrom(suspended) => &suspended.value,
+            Expr::Starred(starred) => &starred.value,
+            Expr::Tuple(tuple) if !tuple.elts.is_empty() && !is_constant(current) => &tuple.elts[0],
+            Expr::List(list) if !list.elts.is_empty() && !is_constant(current) => &list.elts[0],
+            Expr::Set(set) if !set.elts.is_empty() && !is_constant(current) => &set.elts[0],
+            _ => return current,
+        }
+    }
+}
+
+/// The expression of a simple statement that is evaluated first.
+pub(super) fn first_of_simple(statement: &Stmt) -> Option<&Expr> {
+    let expr = match statement {
+        Stmt::Expr(stmt) => Some(&*stmt.value),
+        Stmt::Assign(stmt) => Some(&*stmt.value),
+        Stmt::AugAssign(stmt) => Some(&*stmt.target),
+        Stmt::AnnAssign(stmt) => stmt.value.as_deref(),
+        Stmt::Return(stmt) => stmt.value.as_deref(),
+        Stmt::Delete(stmt) => stmt.targets.first(),
+        Stmt::Raise(stmt) => stmt.exc.as_deref(),
+        Stmt::Assert(stmt) => Some(&*stmt.test),
+        _ => None,
+    };
+    expr.map(first_evaluated)
 }
 
 fn is_true(expr: &Expr) -> bool {

@@ -18,10 +18,11 @@ impl<'a> Walker<'a> {
 
     fn function_call(&mut self, call: &'a ExprCall, function: &'a Expr) {
         let arguments = &call.arguments;
-        let name = self.facts.builtin_name(function, self.scope, &self.view());
-        if name.is_some_and(|name| needs_its_caller(name, arguments.args.len() + arguments.keywords.len())) {
+        let likely = self.facts.likely_builtin_name(function, self.scope, &self.view());
+        if likely.is_some_and(|name| needs_its_caller(name, arguments.args.len() + arguments.keywords.len())) {
             return self.arguments(arguments, Need::Value, Need::Value);
         }
+        let name = self.facts.builtin_name(function, self.scope, &self.view());
         if self.logs_calls() {
             self.callee(function);
             return self.arguments(arguments, Need::Value, Need::Value);

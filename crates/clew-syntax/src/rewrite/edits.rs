@@ -1,8 +1,9 @@
 //! Insertions, collected in any order of places and applied in one that nests.
 //!
 //! At one place, what ends there is closed before anything is opened: closing text in the order in which it was
-//! added (inner nodes are left first), then opening text in the order in which it was added (outer nodes are
-//! entered first). A node is never empty, so no text opens and closes at the same place.
+//! added (inner nodes are left first), then whole statements in the order in which they were added, then opening text in
+//! the order in which it was added (outer nodes are entered first). A node is never empty, so no text opens and closes
+//! at the same place.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,7 @@ pub struct Edit {
 #[derive(Debug, Default)]
 pub(super) struct Edits {
     closing: Vec<Edit>,
+    statements: Vec<Edit>,
     opening: Vec<Edit>,
 }
 
@@ -33,6 +35,11 @@ impl Edits {
     /// Text that stands before what begins at `at`, shown as some other text.
     pub(super) fn open_shown(&mut self, at: u32, text: String, shown: (u32, u32)) {
         self.opening.push(Edit { at, text, shown: Some(shown) });
+    }
+
+    /// Statements with their semicolons that stand before the one that begins at `at`, and are shown as some other text.
+    pub(super) fn before(&mut self, at: u32, text: String, shown: (u32, u32)) {
+        self.statements.push(Edit { at, text, shown: Some(shown) });
     }
 
     /// Text that stands after what ends at `at`.
@@ -48,8 +55,9 @@ impl Edits {
     /// The rewritten source, and the edits in the order of the text.
     pub(super) fn apply(mut self, source: &str) -> (String, Vec<Edit>) {
         let mut edits = self.closing;
+        edits.append(&mut self.statements);
         edits.append(&mut self.opening);
-        // The sort is stable, so that closing text stays before opening text.
+        // The sort is stable.
         edits.sort_by_key(|edit| edit.at);
         let added: usize = edits.iter().map(|edit| edit.text.len()).sum();
         let mut text = String::with_capacity(source.len() + added);

@@ -1,13 +1,14 @@
 //! Expressions, in the order of evaluation.
 
+use super::blocks::is_constant;
 use super::kills::Kills;
 use super::operands::Need;
 use super::walker::{Fragment, Walker};
 use ruff_python_ast::{
-    CmpOp, Comprehension, Expr, ExprBoolOp, ExprCompare, ExprFString, ExprIf, ExprSubscript, FStringPart,
+    CmpOp, Comprehension, Expr, ExprBoolOp, ExprCompare, ExprFString, ExprGenerator, ExprIf, ExprSubscript, FStringPart,
     InterpolatedStringElement, InterpolatedStringElements, UnaryOp,
 };
-use ruff_text_size::{Ranged, TextRange};
+use ruff_text_size::{Ranged, TextRange, TextSize};
 
 impl<'a> Walker<'a> {
     /// Walks an expression whose value is used in this way.
@@ -74,7 +75,10 @@ impl<'a> Walker<'a> {
                 let elements: Vec<_> = key.chain([(&*comp.value, item_need(need))]).collect();
                 self.comprehension(comp.range(), &comp.generators, &elements);
             }
-            Expr::Generator(generator) => self.generator(expr, &generator.generators, &generator.elt),
+            Expr::Generator(generator) => {
+                let range = self.generator_range(generator);
+                self.generator(expr, range, &generator.generators, &generator.elt);
+            }
             Expr::FString(string) => self.formatted(expr, string),
             _ => {}
         }
@@ -186,18 +190,18 @@ impl<'a> Walker<'a> {
             }
             self.store(&generator.target);
             for test in &generator.ifs {
-                self.entered_expr(test, &fragments, Need::Read);
+                self.entered(test, range, &fragments, Need::Read);
             }
         }
         for (index, (element, need)) in elements.iter().enumerate() {
             let fragments = if index == 0 { &fragments[..] } else { &[] };
-            self.entered_expr(element, fragments, *need);
+            self.entered(element, range, fragments, *need);
         }
         self.scope = outer;
         self.seen = after;
     }
 
-    fn generator(&mut self, expr: &'a Expr, generators: &'a [Comprehension], element: &'a Expr) {
+    fn generator(&mut self, expr: &'a Expr, range: TextRange, generators: &'a [Comprehension], element: &'a Expr) {
         if let Some(first) = generators.first() {
             self.expr(&first.iter, Need::Consume);
         }
@@ -213,11 +217,29 @@ impl<'a> Walker<'a> {
                 this.store(&generator.target);
                 for (position, test) in generator.ifs.iter().enumerate() {
                     let fragments = if position == 0 { &fragments[..] } else { &[] };
-                    this.entered_expr(test, fragments, Need::Read);
+                    this.entered(test, range, fragments, Need::Read);
                 }
             }
-            this.entered_expr(element, &fragments, Need::Value);
+            this.entered(element, range, &fragments, Need::Value);
         });
+    }
+
+    /// Walks a test or an element in front of which an activation is entered; `range` is that of the comprehension.
+    fn entered(&mut self, expr: &'a Expr, range: TextRange, fragments: &[Fragment], need: Need) {
+        let fragments = if is_constant(expr) { &[] } else { fragments };
+        self.fragments_in_test(expr, range, fragments, |this| this.expr(expr, need));
+    }
+
+    /// The range of a generator expression as CPython sees it: with the brackets, even if they are those of a call.
+    fn generator_range(&self, generator: &ExprGenerator) -> TextRange {
+        let range = generator.range();
+        if generator.parenthesized {
+            return range;
+        }
+        let start = self.source[..range.start().to_usize()].rfind('(').unwrap_or(range.start().to_usize());
+        let end = range.end().to_usize();
+        let end = self.source[end..].find(')').map_or(end, |at| end + at + 1);
+        TextRange::new(TextSize::new(start as u32), TextSize::new(end as u32))
     }
 
     fn formatted(&mut self, expr: &'a Expr, string: &'a ExprFString) {

@@ -142,8 +142,13 @@ impl<'a> Facts<'a> {
         Some((view.names.binder(view.table, scope, id), id))
     }
 
-    /// The builtin that the expression names, if the source does not bind that name.
+    /// The builtin that the expression names, if it cannot be anything else.
     pub(super) fn builtin_name<'e>(&self, expr: &'e Expr, scope: ScopeId, view: &View<'_>) -> Option<&'e str> {
+        self.likely_builtin_name(expr, scope, view).filter(|_| !self.module_is_dynamic)
+    }
+
+    /// The builtin that the expression names, if the source does not bind that name except perhaps by a star import.
+    pub(super) fn likely_builtin_name<'e>(&self, expr: &'e Expr, scope: ScopeId, view: &View<'_>) -> Option<&'e str> {
         let name = expr.as_name_expr()?.id.as_str();
         let hidden = match Self::variable(name, scope, view) {
             Some(variable) => {
@@ -151,7 +156,7 @@ impl<'a> Facts<'a> {
             }
             None => false,
         };
-        (!hidden && !self.module_is_dynamic).then_some(name)
+        (!hidden).then_some(name)
     }
 
     /// What a call of `function` with these arguments gives back.

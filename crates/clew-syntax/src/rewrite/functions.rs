@@ -1,6 +1,6 @@
 //! Definitions of functions and classes, and the expressions that have an activation of their own.
 
-use super::blocks::{has_no_code, without_docstring};
+use super::blocks::{has_no_code, is_constant, without_docstring};
 use super::elision::Seen;
 use super::operands::Need;
 use super::walker::{entry_check, Fragment, Method, Walker};
@@ -163,14 +163,9 @@ impl<'a> Walker<'a> {
         self.activate(scope, |this| {
             let mut fragments = vec![Fragment::Entry(scope)];
             fragments.extend(this.cell_reads(scope));
-            this.entered_expr(&lambda.body, &fragments, Need::Value);
+            let fragments = if is_constant(&lambda.body) { &[] } else { &fragments[..] };
+            this.fragments_around(&lambda.body, fragments, |this| this.expr(&lambda.body, Need::Value));
         });
-    }
-
-    /// Walks an expression in front of which an activation is entered.
-    pub(super) fn entered_expr(&mut self, expr: &'a Expr, fragments: &[Fragment], need: Need) {
-        let fragments = if super::blocks::is_constant(expr) { &[] } else { fragments };
-        self.fragments_around(expr, fragments, |this| this.expr(expr, need));
     }
 
     fn defaults(&mut self, parameters: &'a Parameters) {

@@ -3,7 +3,7 @@
 use super::builtins::{self, Container};
 use super::elision::Covered;
 use super::facts::Facts;
-use super::names::{Variable, MODULE};
+use super::names::Variable;
 use super::walker::Walker;
 use crate::hooks::Hook;
 use clew_trace::{NameId, ScopeKind};
@@ -96,7 +96,7 @@ impl<'a> Walker<'a> {
 
     /// Whether the expression is the builtin `super`.
     pub(super) fn is_super(&self, function: &Expr) -> bool {
-        self.facts.builtin_name(function, self.scope, &self.view()) == Some("super")
+        self.facts.likely_builtin_name(function, self.scope, &self.view()) == Some("super")
     }
 
     /// Whether the expression gives an object made just now.
@@ -137,10 +137,5 @@ impl<'a> Walker<'a> {
     pub(super) fn manager(&mut self, manager: &'a Expr) {
         let hook = self.hook(Hook::Manager { statement: self.statement });
         self.call_around(manager, hook, |this| this.expr(manager, Need::Value));
-    }
-
-    /// Whether a name is bound in the module, or nowhere in the source.
-    pub(super) fn is_global(&self, variable: Variable) -> bool {
-        variable.0 == MODULE
     }
 }

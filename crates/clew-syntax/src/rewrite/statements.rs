@@ -3,7 +3,7 @@
 use super::blocks::{has_no_code, header, is_future_import, without_docstring};
 use super::kills::Kills;
 use super::operands::Need;
-use super::walker::{Fragment, Walker};
+use super::walker::{Fragment, HookPlace, Walker};
 use crate::hooks::Hook;
 use clew_trace::{DefineKind, NameId, ScopeId, StatementKind};
 use ruff_python_ast::{
@@ -52,6 +52,7 @@ impl<'a> Walker<'a> {
         if let Stmt::Global(_) | Stmt::Nonlocal(_) = statement {
             return;
         }
+        self.hook_place = None;
         match statement {
             Stmt::FunctionDef(def) => return self.function(def, header(statement), &fragments),
             Stmt::ClassDef(class) => return self.class(class, header(statement), &fragments),
@@ -63,7 +64,8 @@ impl<'a> Walker<'a> {
             Stmt::Try(stmt) => return self.attempt(stmt),
             _ => {}
         }
-        self.fragments_before(statement.start(), &fragments);
+        self.fragments_before(statement, &fragments);
+        self.hook_place = Some(HookPlace::Before(statement.start().to_u32()));
         match statement {
             Stmt::Assign(stmt) => self.assign(stmt),
             Stmt::AugAssign(stmt) => self.augmented(stmt),
@@ -155,7 +157,7 @@ impl<'a> Walker<'a> {
     }
 
     fn branches(&mut self, stmt: &'a StmtIf, fragments: &[Fragment]) {
-        self.test(&stmt.test, fragments);
+        self.test(&stmt.test, stmt.range(), fragments);
         let mut otherwise = self.seen.clone();
         let mut after = self.arm(&stmt.body, &otherwise);
         let mut exhausted = false;
@@ -166,7 +168,7 @@ impl<'a> Walker<'a> {
                 if !self.in_units() && !fragments.contains(&Fragment::Cover) {
                     fragments.push(Fragment::Cover);
                 }
-                self.test(test, &fragments);
+                self.test(test, TextRange::new(clause.start(), stmt.end()), &fragments);
                 otherwise = self.seen.clone();
             } else {
                 exhausted = true;
@@ -180,15 +182,15 @@ impl<'a> Walker<'a> {
         self.seen = after;
     }
 
-    /// Walks a test; fragments are dropped when the compiler may fold it.
-    fn test(&mut self, test: &'a Expr, fragments: &[Fragment]) {
+    /// Walks the test of a statement; fragments are dropped when the compiler may fold it.
+    fn test(&mut self, test: &'a Expr, statement: TextRange, fragments: &[Fragment]) {
         let fragments = if super::blocks::is_constant(test) { &[] } else { fragments };
-        self.fragments_around(test, fragments, |this| this.expr(test, Need::Read));
+        self.fragments_in_test(test, statement, fragments, |this| this.expr(test, Need::Read));
     }
 
     fn while_loop(&mut self, stmt: &'a StmtWhile, fragments: &[Fragment]) {
         self.enter_loop(Kills::of_body(&stmt.body).and_expr(&stmt.test));
-        self.test(&stmt.test, fragments);
+        self.test(&stmt.test, stmt.range(), fragments);
         self.finish_loop(&stmt.body, &stmt.orelse);
     }
 
@@ -206,6 +208,7 @@ impl<'a> Walker<'a> {
         kills.suspends |= stmt.is_async;
         self.enter_loop(kills);
         let before = self.seen.clone();
+        self.hook_place = Some(HookPlace::In(&stmt.body));
         self.store(&stmt.target);
         self.attach_resumption(stmt.is_async, &stmt.body);
         let body_start = std::mem::replace(&mut self.seen, before);
@@ -252,7 +255,9 @@ impl<'a> Walker<'a> {
                 self.seen.forget_all();
             }
             if let Some(target) = &item.optional_vars {
+                self.hook_place = Some(HookPlace::In(&stmt.body));
                 self.store(target);
+                self.hook_place = None;
             }
         }
         self.attach_resumption(stmt.is_async, &stmt.body);
@@ -267,6 +272,7 @@ impl<'a> Walker<'a> {
     }
 
     fn match_cases(&mut self, stmt: &'a StmtMatch, fragments: &[Fragment]) {
+        let fragments = if super::blocks::is_constant(&stmt.subject) { &[] } else { fragments };
         self.fragments_around(&stmt.subject, fragments, |this| this.expr(&stmt.subject, Need::Read));
         let mut kills = Kills::default();
         for case in &stmt.cases {

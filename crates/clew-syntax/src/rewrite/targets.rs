@@ -1,10 +1,10 @@
 //! Targets: what is bound, stored into, or deleted.
 
 use super::operands::Need;
-use super::walker::Walker;
+use super::walker::{Fragment, HookPlace, Walker, SELF};
 use crate::hooks::{placeholder, Hook};
 use clew_trace::NameId;
-use ruff_python_ast::{Expr, ExprName};
+use ruff_python_ast::{Expr, ExprAttribute, ExprContext, ExprName};
 use ruff_text_size::{Ranged, TextRange};
 
 impl<'a> Walker<'a> {
@@ -16,7 +16,7 @@ impl<'a> Walker<'a> {
                 let key = self.name(&attribute.attr);
                 if self.is_initialization(&attribute.value) {
                     self.note_store();
-                } else {
+                } else if !self.listed_object(attribute, key) {
                     self.written_object(&attribute.value, Some(key), false);
                 }
             }
@@ -79,6 +79,35 @@ impl<'a> Walker<'a> {
         self.call_around(object, hook, |this| this.expr(object, Need::Value));
     }
 
+    /// Walks the object of an attribute that the compiler lists in the `__static_attributes__` of the class (3.13): that
+    /// of a plain store to a name spelt `self`, which must stay as it is. The hook stands in a statement of its own.
+    fn listed_object(&mut self, attribute: &ExprAttribute, key: NameId) -> bool {
+        let is_self = attribute.value.as_name_expr().is_some_and(|name| name.id == SELF);
+        let is_listed = is_self && attribute.ctx == ExprContext::Store && self.options.minor >= 13 && self.class.is_some();
+        if !is_listed || self.table.statement(self.statement).scope != self.scope {
+            return false;
+        }
+        let Some(place) = self.hook_place else { return false };
+        if let Some(variable) = self.followed(SELF) {
+            if self.seen.write(variable, Some(key)) {
+                self.note_store();
+                return true;
+            }
+        }
+        let hook = self.hook(Hook::Write { statement: self.statement, key: Some(key), update: false });
+        match place {
+            HookPlace::Before(at) => {
+                let shown = (attribute.value.start().to_u32(), attribute.value.end().to_u32());
+                self.edits.before(at, format!("{}({SELF});", placeholder(hook)), shown);
+                true
+            }
+            HookPlace::In(body) => {
+                self.attach(body, Fragment::WrittenSelf(hook));
+                true
+            }
+        }
+    }
+
     /// Walks the key of an item that an augmented assignment may change in place.
     pub(super) fn changed_key(&mut self, key: &'a Expr) {
         if has_slice(key) {
@@ -102,7 +131,7 @@ impl<'a> Walker<'a> {
         let hook = self.hook(Hook::InPlace { statement: self.statement });
         let shown = (name.start().to_u32(), name.end().to_u32());
         let text = format!("{}({});", placeholder(hook), name.id);
-        self.edits.open_shown(statement.start().to_u32(), text, shown);
+        self.edits.before(statement.start().to_u32(), text, shown);
     }
 }
 

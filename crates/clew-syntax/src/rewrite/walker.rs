@@ -1,5 +1,6 @@
 //! The state of the walk over a module, and what inserts text.
 
+use super::blocks::{first_evaluated, first_of_simple};
 use super::edits::Edits;
 use super::elision::Seen;
 use super::facts::{Facts, View};
@@ -8,7 +9,7 @@ use super::{Detail, Diagnostic, Instrumented, Options};
 use crate::hooks::{self, Hook};
 use crate::Index;
 use clew_trace::{NameId, ScopeId, SourceTable, Span, StatementId};
-use ruff_python_ast::{Expr, ModModule};
+use ruff_python_ast::{Expr, ModModule, Stmt, UnaryOp};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -26,6 +27,26 @@ pub(super) enum Fragment {
     Entry(ScopeId),
     /// A hook that only takes a number.
     Call(u32),
+    /// `Entry` written without a comparison.
+    EntryCall(ScopeId),
+    /// `Cover` written with a comparison.
+    CoverCompared,
+    /// `Call` written with a comparison.
+    CallCompared(u32),
+    /// A hook that takes the object whose attribute was just written, which is called `self`.
+    WrittenSelf(u32),
+}
+
+/// The usual name of the object in a method.
+pub(super) const SELF: &str = "self";
+
+/// Where hooks may stand that cannot stand at their operand.
+#[derive(Clone, Copy)]
+pub(super) enum HookPlace<'a> {
+    /// Before the statement, which begins here.
+    Before(u32),
+    /// At the beginning of this block of the statement.
+    In(&'a [Stmt]),
 }
 
 /// The method that is being walked.
@@ -64,6 +85,8 @@ pub(super) struct Walker<'a> {
     pub(super) activation: Option<ScopeId>,
     /// The statement whose text is walked.
     pub(super) statement: StatementId,
+    /// Where hooks of the statement's targets may stand.
+    pub(super) hook_place: Option<HookPlace<'a>>,
     /// The class around, which mangles private names.
     pub(super) class: Option<&'a str>,
     pub(super) method: Option<Method>,
@@ -98,6 +121,7 @@ pub(super) fn rewrite(
         scope: MODULE,
         activation: None,
         statement: StatementId(0),
+        hook_place: None,
         class: None,
         method: None,
         seen: Seen::default(),
@@ -118,7 +142,7 @@ pub(super) fn rewrite(
     }
 }
 
-impl<'a> Walker<'a> {
+impl Walker<'_> {
     /// A new hook; its index.
     pub(super) fn hook(&mut self, hook: Hook) -> u32 {
         self.hooks.push(hook);
@@ -212,30 +236,88 @@ impl<'a> Walker<'a> {
     }
 
     /// Puts fragments in front of an expression while `walk` walks it.
+    ///
+    /// They are shown where the expression is evaluated first, which may be on another line than the one it begins on.
     pub(super) fn fragments_around(&mut self, expr: &Expr, fragments: &[Fragment], walk: impl FnOnce(&mut Self)) {
+        let first = first_evaluated(expr).start();
+        let moved = self.are_on_different_lines(expr.start(), first);
+        let shown = moved.then_some((first.to_u32(), first.to_u32()));
+        self.fragments_shown(expr, fragments, shown, walk);
+    }
+
+    /// Puts fragments in front of a test of a statement or generator expression while `walk` walks it.
+    ///
+    /// Python 3.11 gives the jump that follows an operand of a test the place of the last comparison before it in the
+    /// test, or else that of the statement or expression around. So fragments must hold a comparison or not as the test
+    /// does, when the two are on different lines; otherwise it is enough to show the fragments as what is around.
+    pub(super) fn fragments_in_test(
+        &mut self,
+        test: &Expr,
+        around: TextRange,
+        fragments: &[Fragment],
+        walk: impl FnOnce(&mut Self),
+    ) {
+        let compares = fragments.iter().any(|fragment| matches!(fragment, Fragment::Entry(_)));
+        if self.options.minor >= 12 || fragments.is_empty() {
+            self.fragments_around(test, fragments, walk);
+        } else if self.are_on_different_lines(around.start(), first_evaluated(test).start()) {
+            let fragments = with_comparisons(fragments, begins_with_comparison(test));
+            self.fragments_around(test, &fragments, walk);
+        } else if compares {
+            let shown = (around.start().to_u32(), around.end().to_u32());
+            self.fragments_shown(test, fragments, Some(shown), walk);
+        } else {
+            self.fragments_around(test, fragments, walk);
+        }
+    }
+
+    fn fragments_shown(
+        &mut self,
+        expr: &Expr,
+        fragments: &[Fragment],
+        shown: Option<(u32, u32)>,
+        walk: impl FnOnce(&mut Self),
+    ) {
         if fragments.is_empty() {
             return walk(self);
         }
-        let mut text = String::from("(");
-        for fragment in fragments {
+        // The `and` as a whole begins between the brackets, and is shown as the expression itself.
+        let at = expr.start().to_u32();
+        self.edits.open(at, String::from("(("));
+        let mut text = String::new();
+        for (index, fragment) in fragments.iter().enumerate() {
+            text.push_str(if index == 0 { "" } else { "(" });
             text.push_str(&self.fragment_test(*fragment));
-            text.push_str("and ");
+            text.push_str(")and ");
         }
         text.push('(');
-        self.edits.open(expr.start().to_u32(), text);
+        match shown {
+            Some(shown) => self.edits.open_shown(at, text, shown),
+            None => self.edits.open(at, text),
+        }
         self.nesting += 2;
         walk(self);
         self.nesting -= 2;
         self.edits.close(expr.end().to_u32(), "))");
     }
 
-    /// Puts fragments in front of a statement.
-    pub(super) fn fragments_before(&mut self, at: TextSize, fragments: &[Fragment]) {
+    /// Puts fragments in front of a simple statement, as which they are shown.
+    pub(super) fn fragments_before(&mut self, statement: &Stmt, fragments: &[Fragment]) {
         if fragments.is_empty() {
             return;
         }
         let text: String = fragments.iter().map(|fragment| self.fragment_statement(*fragment)).collect();
-        self.edits.open(at.to_u32(), text);
+        let range = statement.range();
+        let shown = match first_of_simple(statement).map(Ranged::start) {
+            Some(first) if self.are_on_different_lines(range.start(), first) => (first.to_u32(), first.to_u32()),
+            _ => (range.start().to_u32(), range.end().to_u32()),
+        };
+        self.edits.before(range.start().to_u32(), text, shown);
+    }
+
+    fn are_on_different_lines(&self, one: TextSize, other: TextSize) -> bool {
+        let (from, to) = (one.min(other).to_usize(), one.max(other).to_usize());
+        self.source[from..to].contains(['\n', '\r'])
     }
 
     /// The fragment as a simple statement with its semicolon.
@@ -247,11 +329,11 @@ impl<'a> Walker<'a> {
                 format!("{}[0]={}[{}]={};", state(), coverage(), statement.0, hooks::placeholder(unit))
             }
             Fragment::Cover => format!("{}[{}]=1;", coverage(), statement.0),
-            Fragment::Entry(_) | Fragment::Call(_) => format!("{};", self.fragment_expression(fragment)),
+            _ => format!("{};", self.fragment_expression(fragment)),
         }
     }
 
-    /// The fragment as the operand of `and`, to which it is true.
+    /// The fragment as an operand of `and`, between brackets; it is true.
     fn fragment_test(&mut self, fragment: Fragment) -> String {
         let statement = self.statement;
         match fragment {
@@ -261,19 +343,47 @@ impl<'a> Walker<'a> {
             }
             Fragment::Cover => {
                 let mark = self.hook(Hook::Mark(statement));
-                format!("({}[{}]or {}(0))", coverage(), statement.0, hooks::placeholder(mark))
+                format!("{}[{}]or {}(0)", coverage(), statement.0, hooks::placeholder(mark))
             }
-            Fragment::Entry(_) => format!("({})", self.fragment_expression(fragment)),
-            Fragment::Call(_) => self.fragment_expression(fragment),
+            Fragment::CoverCompared => {
+                let mark = self.hook(Hook::Mark(statement));
+                format!("{}[{}]is not None or {}(0)", coverage(), statement.0, hooks::placeholder(mark))
+            }
+            Fragment::WrittenSelf(_) => format!("[{}]", self.fragment_expression(fragment)),
+            _ => self.fragment_expression(fragment),
         }
     }
 
     fn fragment_expression(&self, fragment: Fragment) -> String {
         match fragment {
             Fragment::Entry(scope) => entry_check(scope),
+            Fragment::EntryCall(scope) => format!("{}({})", hooks::placeholder(hooks::ENTER), scope.0),
             Fragment::Call(hook) => format!("{}(0)", hooks::placeholder(hook)),
-            Fragment::Unit | Fragment::Cover => String::new(),
+            Fragment::WrittenSelf(hook) => format!("{}({SELF})", hooks::placeholder(hook)),
+            Fragment::CallCompared(hook) => format!("{}(0)is True", hooks::placeholder(hook)),
+            Fragment::Unit | Fragment::Cover | Fragment::CoverCompared => String::new(),
         }
+    }
+}
+
+/// The fragments, with comparisons or without.
+fn with_comparisons(fragments: &[Fragment], compare: bool) -> Vec<Fragment> {
+    let change = |fragment: &Fragment| match (*fragment, compare) {
+        (Fragment::Entry(scope), false) => Fragment::EntryCall(scope),
+        (Fragment::Cover, true) => Fragment::CoverCompared,
+        (Fragment::Call(hook), true) => Fragment::CallCompared(hook),
+        (other, _) => other,
+    };
+    fragments.iter().map(change).collect()
+}
+
+/// Whether the first operand of the test that decides anything is a comparison.
+fn begins_with_comparison(test: &Expr) -> bool {
+    match test {
+        Expr::Compare(_) => true,
+        Expr::BoolOp(operation) => begins_with_comparison(&operation.values[0]),
+        Expr::UnaryOp(operation) => operation.op == UnaryOp::Not && begins_with_comparison(&operation.operand),
+        _ => false,
     }
 }
 
