@@ -138,6 +138,17 @@ impl SourceParts<'_> {
         names.iter().map(|name| recorder.key(self.table.name(*name))).collect()
     }
 
+    unsafe fn log(&self, recorder: &mut Recorder, site: *mut Site, statement: StatementId, logged: bool) {
+        if let (true, Some(events)) = (logged, recorder.events.as_mut()) {
+            let line = self.table.statement(statement).first_line;
+            // SAFETY: the site was made by the caller.
+            unsafe {
+                (*site).logged = true;
+                (*site).event_site = events.add_site(self.source, statement.0, line);
+            }
+        }
+    }
+
     fn texts(&self, names: &[NameId]) -> Box<[String]> {
         names.iter().map(|name| self.table.name(*name).to_owned()).collect()
     }
@@ -223,14 +234,14 @@ pub unsafe fn make(
             }
             Hook::Method { statement, name, logged } => {
                 let site = parts.site(*statement);
-                (*site).logged = *logged;
+                parts.log(recorder, site, *statement, *logged);
                 (*site).keys = parts.keys(recorder, &[*name]);
                 (*site).name = parts.interned(*name);
                 (&raw mut (*definitions).method, site)
             }
             Hook::Callee { statement, logged } => {
                 let site = parts.site(*statement);
-                (*site).logged = *logged;
+                parts.log(recorder, site, *statement, *logged);
                 (&raw mut (*definitions).callee, site)
             }
         };

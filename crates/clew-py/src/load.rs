@@ -228,6 +228,9 @@ fn install(
         recorder.types.clear();
         recorder.stored_attributes.extend(prepared.stored_attributes);
         let source = recorder.sources.len() as u32;
+        if let Some(events) = recorder.events.as_mut() {
+            events.add_source(filename);
+        }
         let parts = SourceParts { source, table: &prepared.table, is_main, coverage, entered, units: &units };
         let state = (*hot()).state_list;
         let (mut objects, mut sites) = (Vec::new(), Vec::new());

@@ -6,8 +6,9 @@
 //!
 //! The files below it: `writes` (who wrote which object last), `memory` (forgetting objects that die),
 //! `walk` (what is reachable from an object), `observe` (was an object changed by a call), `outside`
-//! (files, random generators and other state outside the objects), `finish` (from all this to a trace).
+//! (files, random generators and other state outside the objects), `events` (the log of calls), `finish` (from all this to a trace).
 
+pub mod events;
 pub mod finish;
 pub mod memory;
 pub mod observe;
@@ -24,6 +25,9 @@ use std::cell::UnsafeCell;
 use clew_trace::{ExternalId, ExternalState, Flow, FlowKind, SourceTable, StatementId};
 
 use crate::hooks::site::Site;
+
+/// Cap of the event log in bytes where the user sets none.
+const DEFAULT_MAX_LOG: u64 = 1 << 30;
 
 /// Statement number that stands for "no unit yet".
 pub const NO_UNIT: u32 = u32::MAX;
@@ -100,6 +104,8 @@ pub struct Recorder {
     pub ignored_prefixes: Vec<String>,
     /// Whether our own Python code runs, whose accesses are not the program's.
     pub resolving: bool,
+    /// The event log of the `call` and `op` levels.
+    pub events: Option<events::Events>,
     pub stored_attributes: FxHashSet<String>,
     pub defaultdicts: Vec<(usize, isize)>,
 }
@@ -163,11 +169,12 @@ impl Recorder {
 }
 
 /// Begins a recording. A second call while one runs is refused.
+///
+/// `log` names the file of the event log, which must not exist; without it, calls are not logged.
 #[pyfunction]
-#[pyo3(signature = (detail="statement"))]
+#[pyo3(signature = (detail="statement", log=None, max_log=DEFAULT_MAX_LOG))]
 #[allow(unsafe_code)]
-fn start(py: Python<'_>, detail: &str) -> PyResult<()> {
-    let _ = detail;
+fn start(py: Python<'_>, detail: &str, log: Option<std::path::PathBuf>, max_log: u64) -> PyResult<()> {
     // SAFETY: the interpreter lock is held, and no reference to the recorder is alive here.
     let slot = unsafe { &mut *RECORDER.0.get() };
     if slot.is_some() {
@@ -177,6 +184,10 @@ fn start(py: Python<'_>, detail: &str) -> PyResult<()> {
     // SAFETY: the lock is held, so there is a current thread state.
     fresh.main_thread = unsafe { ffi::PyThreadState_Get() } as usize;
     fresh.process = std::process::id();
+    if let (true, Some(path)) = (detail != "statement", log) {
+        let made = events::Events::create(&path, max_log);
+        fresh.events = Some(made.map_err(|e| pyo3::exceptions::PyOSError::new_err(e.to_string()))?);
+    }
     fresh.ignored_prefixes = outside::ignored_prefixes(py)?;
     *slot = Some(fresh);
     units::start(py);

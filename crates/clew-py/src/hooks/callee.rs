@@ -10,6 +10,7 @@ use super::effects::{self, Quick};
 use super::forward;
 use super::heap;
 use super::site::Site;
+use crate::recorder::events::MAX_DEPTH;
 use crate::recorder::units::current_unit;
 use crate::recorder::walk::text_of;
 use crate::recorder::writes::{Strength, WHOLE};
@@ -113,6 +114,21 @@ unsafe fn identity(callee: *mut ffi::PyObject) -> (usize, bool) {
     }
 }
 
+/// The function behind a bound method (borrowed), or null.
+///
+/// # Safety
+/// The interpreter lock is held; `callee` is alive.
+pub unsafe fn bound_function(callee: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: the type is checked before the cast.
+    unsafe {
+        if ffi::Py_TYPE(callee) == &raw mut PyMethod_Type {
+            (*callee.cast::<BoundMethod>()).function
+        } else {
+            std::ptr::null_mut()
+        }
+    }
+}
+
 /// The receiver behind a bound callee (borrowed), or null.
 unsafe fn bound_receiver(callee: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: the type is checked before each cast.
@@ -170,8 +186,12 @@ pub unsafe fn wrap(site: *mut Site, callee: *mut ffi::PyObject, receiver: *mut f
     // SAFETY: as promised.
     unsafe {
         let Some(recorder_ref) = recorder() else { return ffi::Py_NewRef(callee) };
-        if runs_user_code(recorder_ref, callee) && !(*site).logged {
-            return ffi::Py_NewRef(callee);
+        if runs_user_code(recorder_ref, callee) {
+            let logs = (*site).logged && recorder_ref.events.as_ref().is_some_and(|events| events.depth < MAX_DEPTH);
+            if !logs {
+                return ffi::Py_NewRef(callee);
+            }
+            return forward::forwarder(callee, std::ptr::null_mut(), site, effects::USER);
         }
         if ffi::Py_TYPE(callee) == super::forward::forwarder_type() {
             return ffi::Py_NewRef(callee);

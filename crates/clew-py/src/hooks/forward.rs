@@ -222,9 +222,15 @@ unsafe extern "C" fn forward(
         let spec_id = (*this).spec;
         let flags = recorder.specs.spec(spec_id).flags;
         let before = call.before(recorder, unit, flags);
+        let name = call.begin_event(recorder, (*this).callee);
         let result = ffi::PyObject_Vectorcall((*this).callee, args, nargsf, kwnames);
         let error = if result.is_null() { Error::fetch() } else { Error::none() };
-        call.after(unit, spec_id, flags, &before);
+        if let Some(name) = name {
+            call.end_event(name, result, error.kind);
+        }
+        if spec_id != effects::USER {
+            call.after(unit, spec_id, flags, &before);
+        }
         if result.is_null() {
             error.restore();
         }
@@ -298,6 +304,28 @@ impl Call {
             }
         }
         None
+    }
+
+    /// Logs that the call begins, if its site is logged.
+    unsafe fn begin_event(&self, recorder: &mut Recorder, callee: *mut ffi::PyObject) -> Option<u32> {
+        // SAFETY: parts of a live call.
+        unsafe {
+            if !(*self.site).logged {
+                return None;
+            }
+            let events = recorder.events.as_mut()?;
+            Some(events.begin((*self.site).event_site, callee, self.args, self.n_args + self.n_keywords()))
+        }
+    }
+
+    /// Logs that it ended.
+    unsafe fn end_event(&self, name: u32, result: *mut ffi::PyObject, error: *mut ffi::PyObject) {
+        // SAFETY: the lock is held again after the call; the recorder may have been stopped meanwhile.
+        unsafe {
+            if let Some(events) = recorder().and_then(|recorder| recorder.events.as_mut()) {
+                events.end((*self.site).event_site, name, result, error);
+            }
+        }
     }
 
     unsafe fn before(&self, recorder: &mut Recorder, unit: u32, flags: u32) -> Snapshots {

@@ -21,8 +21,9 @@ pub struct Site {
     pub touched: bool,
     /// For writes: the statement also reads (augmented assignment).
     pub update: bool,
-    /// Whether calls through it go to the event log.
+    /// Whether calls through it go to the event log, and its number there.
     pub logged: bool,
+    pub event_site: u32,
     /// Whether it stands at module level of the program.
     pub is_unit: bool,
     /// What was decided for `cached`.
@@ -114,6 +115,7 @@ impl Site {
                     touched: false,
                     update: false,
                     logged: false,
+                    event_site: 0,
                     is_unit: false,
                     decision: 0,
                     cached: 0,

@@ -323,6 +323,12 @@ struct Recorded {
     /// Reasons why the record is not complete.
     #[pyo3(get)]
     notes: Vec<String>,
+    /// Events in the log, kept or not.
+    #[pyo3(get)]
+    n_events: u64,
+    /// Events that the cap of the log left out.
+    #[pyo3(get)]
+    n_dropped: u64,
 }
 
 /// Ends the recording. `globals` is the program's namespace at its end; `raised` tells that an exception ended it.
@@ -342,6 +348,7 @@ fn finish(py: Python<'_>, globals: Option<&Bound<'_, PyDict>>, raised: bool) -> 
     if raised {
         recorder.ended_by = Some(unit);
     }
+    let log = recorder.events.take().and_then(super::events::Events::finish);
     let trace = trace_of(&mut recorder, bindings);
     let bytes = clew_trace::codec::encode(&trace).map_err(|e| pyo3::exceptions::PyRuntimeError::new_err(e.to_string()))?;
     let sources = recorder
@@ -349,7 +356,8 @@ fn finish(py: Python<'_>, globals: Option<&Bound<'_, PyDict>>, raised: bool) -> 
         .iter()
         .map(|source| (source.path.clone(), source.module.clone(), source.text.clone()))
         .collect();
-    Ok(Recorded { trace: PyBytes::new(py, &bytes).unbind(), sources, notes: trace.degraded })
+    let (n_events, n_dropped) = log.map_or((0, 0), |log| (log.n_events, log.n_dropped));
+    Ok(Recorded { trace: PyBytes::new(py, &bytes).unbind(), sources, notes: trace.degraded, n_events, n_dropped })
 }
 
 /// Notes that `name` was saved as an artifact by the running unit.
