@@ -8,9 +8,10 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-from test_store import begin, record
+from test_store import ENVIRONMENT, begin, record
 
 from clew.errors import InvalidTarget
 from clew.storing import Store, open_store
@@ -27,10 +28,21 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     return open_store(create=True)
 
 
-def clew(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
+def clew(*words: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run the command; standard output and error are in the answer."""
-    settings = {"capture_output": True, "text": True, "stdin": subprocess.DEVNULL, **options}
-    return subprocess.run([sys.executable, "-m", "clew", *words], **settings)  # type: ignore[call-overload]
+    settings: dict[str, Any] = {
+        "capture_output": True,
+        "text": True,
+        "stdin": subprocess.DEVNULL,
+        "env": ENVIRONMENT,
+    }
+    return subprocess.run([sys.executable, "-m", "clew", *words], **{**settings, **options})
+
+
+def python(code: str) -> subprocess.CompletedProcess[str]:
+    """Run a text in a process of its own."""
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=60)
 
 
 def answer(*words: str, **options: object) -> str:
@@ -120,7 +132,8 @@ class TestPipes:
         numbers = "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n LIMIT 3000)"
         query = f"{numbers} SELECT printf('%.*c', 10000, 'x') FROM n"
         command = [sys.executable, "-m", "clew", "sql", query]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        with subprocess.Popen(command, env=ENVIRONMENT, **pipes) as process:
             assert process.stdout is not None
             assert process.stderr is not None
             process.stdout.readline()
@@ -131,7 +144,9 @@ class TestPipes:
         record(store)
         for redirection in (">&-", "2>&-", ">&- 2>&-"):
             line = f'"{sys.executable}" -m clew runs {redirection}'
-            done = subprocess.run(["sh", "-c", line], capture_output=True, text=True)
+            done = subprocess.run(
+                ["sh", "-c", line], capture_output=True, text=True, env=ENVIRONMENT
+            )
             assert (done.returncode, done.stderr) == (0, ""), redirection
 
     @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
@@ -143,7 +158,7 @@ class TestPipes:
 
     def test_an_encoding_that_lacks_characters(self, store: Store) -> None:
         begin(store, script="naïve→.py")
-        text = answer("runs", env={**os.environ, "PYTHONIOENCODING": "ascii"})
+        text = answer("runs", env={**ENVIRONMENT, "PYTHONIOENCODING": "ascii"})
         assert "na\\xefve\\u2192.py" in text
 
     def test_interrupt(self, store: Store) -> None:
@@ -155,9 +170,7 @@ import sys, threading, os, signal, time
 from clew.cli import main
 threading.Timer(1, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
 sys.exit(main(["sql", {endless!r}]))"""
-        done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, timeout=60
-        )
+        done = python(code)
         assert (done.returncode, done.stdout, done.stderr) == (128 + signal.SIGINT, "", "")
 
 
@@ -179,8 +192,7 @@ class TestLists:
 from test_store import *
 print(begin(open_store()), flush=True)
 os.kill(os.getpid(), 9)"""
-        env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
+        done = python(code)
         run = done.stdout.strip()
         assert f"{run}  " in answer("runs")
         assert "interrupted" in answer("runs")
@@ -226,7 +238,7 @@ os.kill(os.getpid(), 9)"""
         other = open_store("other", create=True)
         run = record(other)
         assert run in answer("runs", "--store", "other")
-        assert run in answer("runs", env={**os.environ, "CLEW_STORE": other.path})
+        assert run in answer("runs", env={**ENVIRONMENT, "CLEW_STORE": other.path})
         assert run not in answer("runs")
 
 

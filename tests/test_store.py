@@ -19,6 +19,9 @@ from clew import errors, storing
 from clew.storing import Store, open_store
 
 SOURCE = b"x = 1\n"
+# Absolute, because children start in other directories.
+PATHS = [Path(storing.__file__).parents[1], Path(__file__).parent]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, PATHS))}
 
 
 @pytest.fixture
@@ -50,10 +53,10 @@ def record(store: Store, text: bytes = SOURCE) -> str:
 
 def child(code: str, cwd: Path, **options: object) -> subprocess.Popen[str]:
     """A process that has `begin` and `record` of this file."""
-    here = Path(__file__).parent
-    prelude = f"import sys; sys.path.insert(0, {str(here)!r}); from test_store import *\n"
-    command = [sys.executable, "-c", f"{prelude}store = open_store(create=True)\n{code}"]
-    return subprocess.Popen(command, cwd=cwd, text=True, **options)  # type: ignore[call-overload]
+    prelude = "from test_store import *\nstore = open_store(create=True)\n"
+    command = [sys.executable, "-c", prelude + code]
+    settings = {"cwd": cwd, "env": ENVIRONMENT, "text": True, **options}
+    return subprocess.Popen(command, **settings)  # type: ignore[call-overload]
 
 
 class TestFinding:

@@ -97,6 +97,6 @@ def _why(run: Run) -> str:
 
 def _text(store: Store, run: Run, path: str, hash: str) -> str:
     try:
-        return store.get_object(hash).decode()
+        return store.get_object(hash).decode("utf-8", "replace")
     except ObjectMissing as problem:
         raise NotRecorded(f"the text of {path} in run {run.id} is lost", problem.hint) from None
