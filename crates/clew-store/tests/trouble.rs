@@ -123,6 +123,47 @@ fn damage_in_the_middle_is_reported_and_no_row_invented() {
     assert!(matches!(store.begin_run(&new_run("a.py")), Err(Error::Corrupt { .. })));
 }
 
+/// Whatever the damage, there is an answer or an error.
+#[test]
+fn random_damage_never_panics() {
+    let directory = Directory::new();
+    let store = directory.store();
+    for n in 0..30 {
+        record(&store, &n.to_string());
+    }
+    store.runs(None).unwrap();
+    let database = directory.root().join(DATABASE_NAME);
+    let whole = std::fs::read(&database).unwrap();
+    let mut noise = 12345_u32;
+    let mut next = |below: usize| {
+        noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (noise >> 8) as usize % below
+    };
+    let mut n_errors = 0;
+    for round in 0..120 {
+        let mut bytes = whole.clone();
+        for _ in 0..=next(4) {
+            let at = if round % 2 == 0 { next(bytes.len()) } else { next(200) };
+            bytes[at] = next(256) as u8;
+        }
+        if round % 10 == 0 {
+            bytes.truncate(next(whole.len()));
+        }
+        std::fs::write(&database, bytes).unwrap();
+        let opened = Store::open(&directory.root());
+        let Ok(store) = opened else {
+            n_errors += 1;
+            continue;
+        };
+        let _ = store.runs(None).map(|runs| runs.into_iter().map(|r| store.run_sources(&r.id)).collect::<Vec<_>>());
+        let _ = store.run("latest");
+        let _ = store.sql("SELECT * FROM runs, run_sources, artifacts", || false);
+        let _ = store.begin_run(&new_run("a.py")).map(|id| store.finish_run(&id, &FinishedRun::default()));
+        let _ = store.tables();
+    }
+    assert!(n_errors > 0);
+}
+
 /// User 0 may write anywhere, so another user tries.
 #[test]
 fn a_read_only_store_is_read() {
