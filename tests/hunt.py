@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from generate import generate
@@ -43,7 +44,10 @@ def targets_of(names: list[str], source: str, seed: int) -> list[str]:
 class Hunt:
     """Checks programs and shrinks the failing ones."""
 
-    def __init__(self, scratch: Path, timeout: float = 15) -> None:
+    def __init__(
+        self, scratch: Path, run_options: Sequence[str] = (), *, slicing: bool = True, timeout: float = 15
+    ) -> None:
+        self.run_options, self.slicing = run_options, slicing
         self.checker = Checker(scratch, timeout=timeout)
         self.verdicts: Counter[str] = Counter()
         self.parts: list[float] = []
@@ -56,8 +60,8 @@ class Hunt:
         if first.timed_out:
             self.verdicts["does not end"] += 1
             return True
-        program.targets = targets_of(list(first.names), source, seed)
-        report = self.checker.check(program)
+        program.targets = targets_of(list(first.names), source, seed) if self.slicing else []
+        report = self.checker.check(program, run_options=self.run_options)
         for result in report.slices:
             if result.verdict == "unsound" and self._is_nondeterministic(program, result.target):
                 result.verdict = "nondeterministic"
@@ -81,7 +85,7 @@ class Hunt:
         kind = report.faults[0].split()[0]
 
         def fails(source: str, _: str) -> bool:
-            faults = self.checker.check(Program("small", source, [], program.files)).faults
+            faults = self.checker.check(Program("small", source, [], program.files), run_options=self.run_options).faults
             return any(fault.startswith(kind) for fault in faults)
 
         source, _ = shrink(program.source, "", fails) if shrinking else (program.source, "")
@@ -114,10 +118,12 @@ def main() -> int:
     parser.add_argument("--only", type=int, help="one seed")
     parser.add_argument("--most", type=int, default=10, help="stop after this many failures")
     parser.add_argument("--no-shrink", action="store_true")
+    parser.add_argument("--runs-only", action="store_true", help="compare the recorded runs, slice nothing")
+    parser.add_argument("--detail", default="statement")
     arguments = parser.parse_args()
     end = time.monotonic() + arguments.seconds
     with tempfile.TemporaryDirectory() as directory:
-        hunt = Hunt(Path(directory))
+        hunt = Hunt(Path(directory), ["--detail", arguments.detail], slicing=not arguments.runs_only)
         wrong = checked = 0
         seed = arguments.only if arguments.only is not None else arguments.seed
         while (arguments.only is None and time.monotonic() < end and wrong < arguments.most) or not checked:

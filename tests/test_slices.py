@@ -162,7 +162,7 @@ def print_summary(reports: list[Report]) -> int:
     slices = [result for report in reports for result in report.slices]
     verdicts = Counter(result.verdict for result in slices)
     faults = sum(bool(report.faults) for report in reports)
-    print(f"{len(reports)} programs, {faults} run differently; {len(slices)} slices: {dict(verdicts)}")
+    print(f"\n{len(reports)} programs, {faults} run differently; {len(slices)} slices: {dict(verdicts)}")
     ratios = [
         result.size / max(1, result.minimal_size) for result in slices if result.minimal_size is not None and result.size
     ]

@@ -173,9 +173,14 @@ class Checker:
         result.minimal = statements.one_minimal(result.text, good)
         result.minimal_size = statements.count(result.minimal)
 
-    def _command(self, arguments: list[str]) -> Ran:
+    def minimized(self, target: str) -> str | None:
+        """What `clew slice --minimize` prints for a target of the latest recording."""
+        printed = self._command(["slice", target, "--minimize"], 20)
+        return printed.stdout if printed.exit == 0 else None
+
+    def _command(self, arguments: list[str], patience: int = 3) -> Ran:
         environment = {"CLEW_STORE": str(self._store())}
-        return self._clew.run_module("clew", arguments, self._directory(), environment, self._timeout * 3)
+        return self._clew.run_module("clew", arguments, self._directory(), environment, self._timeout * patience)
 
     def _driver(self, program: Program) -> Driver:
         return self._scientific if program.requires else self._bare

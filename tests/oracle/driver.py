@@ -185,10 +185,14 @@ def _write_values(request: dict, namespace: dict, captured: dict[str, str], rais
             values[target] = _described(namespace[target])
     error = None if raised is None else f"{type(raised).__name__}: {raised}"
     if request.get("all_names"):
-        values["all names"] = json.dumps(
-            [k for k, v in namespace.items() if not k.startswith("__") and not isinstance(v, types.ModuleType)]
-        )
+        values["all names"] = json.dumps([name for name, value in namespace.items() if _worth_asking(name, value)])
     Path(request["values"]).write_text(json.dumps({"values": values, "error": error}))
+
+
+def _worth_asking(name: str, value: Any) -> bool:
+    """Tell whether a name holds data rather than code."""
+    code = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type)
+    return not name.startswith("_") and not isinstance(value, code)
 
 
 def _described(value: Any) -> str:
