@@ -39,6 +39,19 @@ def encode_dict(encoder: Encoder, value: Any, cls: type) -> None:
         encoder.push(flat)
 
 
+def encode_ordered(encoder: Encoder, value: Any, cls: type) -> None:
+    """Write an OrderedDict, whose order is not that of the dictionary that it extends."""
+    items = ordered_items(value, cls)
+    encoder.tag("ordered", len(items))
+    encoder.push([part for item in items for part in item])
+
+
+def ordered_items(value: Any, cls: type) -> list[tuple[Any, Any]]:
+    """Give the items of an OrderedDict, without looking its keys up (their hash may be code)."""
+    by_identity = {id(key): item for key, item in dict.items(value)}
+    return [(key, by_identity[id(key)]) for key in cls.__iter__(value)]  # type: ignore[attr-defined]
+
+
 def encode_set(encoder: Encoder, value: Any, cls: type) -> None:
     """Write a set: its items in no order."""
     iterate = set.__iter__ if issubclass(cls, set) else frozenset.__iter__

@@ -61,8 +61,11 @@ def attributes(value: Any, cls: type) -> dict[str, object]:
     """Give the attributes an object holds: its dictionary and slots, without cached properties."""
     found: dict[str, object] = {}
     bases = mro(cls)
-    for base in reversed(bases):
-        for name, descriptor in _DICT.__get__(base).items():
+    spaces = [_DICT.__get__(base) for base in bases]
+    for space in reversed(spaces):
+        if "__slots__" not in space and _is_python_class(space):
+            continue
+        for name, descriptor in space.items():
             if type(descriptor) is types.MemberDescriptorType and name not in _CACHES:
                 try:
                     found[name] = descriptor.__get__(value)
@@ -73,22 +76,19 @@ def attributes(value: Any, cls: type) -> dict[str, object]:
     except AttributeError:
         own = {}
     if type(own) is dict:
-        cached = _cached_properties(bases)
-        found.update(
-            (name, item)
-            for name, item in own.items()
-            if type(name) is str and name not in cached and name not in _CACHES
-        )
+        kind = getattr(sys.modules.get("functools"), "cached_property", None)
+        for name, item in own.items():
+            if type(name) is str and name not in _CACHES and not _is_cached(name, spaces, kind):
+                found[name] = item
     return found
 
 
-def _cached_properties(bases: tuple[type, ...]) -> set[str]:
-    functools = sys.modules.get("functools")
-    if functools is None:
-        return set()
-    kind = functools.cached_property
-    spaces = [_DICT.__get__(base) for base in bases]
-    return {n for space in spaces for n, v in space.items() if isinstance(type(v), type) and type(v) is kind}
+def _is_cached(name: str, spaces: list[Any], kind: type | None) -> bool:
+    """Tell whether an attribute only keeps what a property of the class once gave."""
+    for space in spaces:
+        if name in space:
+            return type(space[name]) is kind
+    return False
 
 
 def has_hidden_state(cls: type) -> bool:

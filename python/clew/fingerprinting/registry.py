@@ -37,6 +37,7 @@ _NAMED: Final[dict[str, tuple[str, str]]] = {
         ("builtin", "array", "encode_machine_array", "array"),
         ("builtin", "collections", "encode_deque", "deque"),
         ("builtin", "collections", "encode_default", "defaultdict"),
+        ("builtin", "collections", "encode_ordered", "OrderedDict"),
         ("builtin", "datetime", "encode_date", "date datetime time timedelta timezone"),
         ("builtin", "decimal", "encode_decimal", "Decimal"),
         ("builtin", "enum", "encode_enum", "Enum"),
