@@ -67,6 +67,7 @@ impl Printer<'_> {
                 self.out.push_str(own);
                 self.out.push_str(self.lines.newline());
                 self.next_line = line + 1;
+                self.at_block_start = false;
             }
         }
     }
