@@ -425,6 +425,10 @@ impl Call {
                     let external = recorder.external(kind, &state);
                     recorder.outside_access(unit, external, access);
                 }
+                if flags & flag::FIGURE != 0 {
+                    // What a figure looks like depends on the parameters that are set.
+                    recorder.outside_use(ExternalKind::Module, "matplotlib.rcParams", Access::Read);
+                }
                 if seeds {
                     recorder.accept_random();
                 }
