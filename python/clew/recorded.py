@@ -9,7 +9,7 @@ from clew import _core
 from clew.errors import NotRecorded, ObjectMissing
 from clew.storing import Run, Store
 
-__all__ = ["RecordedRun", "Source", "load"]
+__all__ = ["RecordedRun", "Source", "load", "source_bytes"]
 
 
 class Source(NamedTuple):
@@ -67,7 +67,7 @@ class RecordedRun(NamedTuple):
         return path if shorter.startswith(os.pardir) else shorter
 
 
-def load(store: Store, name: str = "latest") -> RecordedRun:
+def load(store: Store, name: str | None = None) -> RecordedRun:
     """Take a recording out of the store.
 
     Raises
@@ -77,7 +77,7 @@ def load(store: Store, name: str = "latest") -> RecordedRun:
     NotRecorded
         The run has no record: it is still open, or it was killed.
     """
-    run = store.run(name)
+    run = store.run(name or "latest")
     if run.trace is None:
         raise NotRecorded(
             f"run {run.id} has no record: {_why(run)}", "clew runs lists others, for --run"
@@ -87,6 +87,19 @@ def load(store: Store, name: str = "latest") -> RecordedRun:
         for path, module, hash in store.run_sources(run.id)
     ]
     return RecordedRun(run, store.get_object(run.trace), sources)
+
+
+def source_bytes(text: str) -> bytes:
+    """Encode a program's text as its own first lines declare, or as UTF-8."""
+    import tokenize
+    from io import BytesIO
+
+    plain = text.encode()
+    try:
+        encoding, _ = tokenize.detect_encoding(BytesIO(plain).readline)
+        return plain if encoding.startswith("utf-8") else text.encode(encoding)
+    except (SyntaxError, UnicodeError, LookupError):
+        return plain
 
 
 def _why(run: Run) -> str:

@@ -16,6 +16,7 @@ __all__ = [
     "size",
     "table",
     "when",
+    "write_bytes",
     "write_file",
     "write_json",
 ]
@@ -107,6 +108,15 @@ def write_json(value: object) -> None:
     """Print a value as JSON."""
     json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
     sys.stdout.write("\n")
+
+
+def write_bytes(content: bytes) -> None:
+    """Print bytes as they are, where the output takes bytes."""
+    if hasattr(sys.stdout, "buffer"):
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+    else:
+        sys.stdout.write(content.decode(errors="replace"))
 
 
 def write_file(path: str, content: str | bytes) -> None:

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from clew.errors import UsageError
 
-__all__ = ["Parser", "Shown", "add_format", "add_run", "add_store", "duration"]
+__all__ = ["Parser", "Shown", "add_format", "add_run", "add_store", "add_target", "duration"]
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -47,12 +47,15 @@ def add_store(parser: argparse.ArgumentParser) -> None:
 def add_run(parser: argparse.ArgumentParser) -> None:
     """Add `--run` and `--store`."""
     parser.add_argument(
-        "--run",
-        metavar="RUN",
-        default="latest",
-        help="latest (the default), latest~N, or the beginning of an id",
+        "--run", metavar="RUN", help="latest (the default), latest~N, or the beginning of an id"
     )
     add_store(parser)
+
+
+def add_target(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
+    """Add TARGET."""
+    text = "NAME, NAME@LINE, FILE:LINE, file:PATH or artifact:NAME"
+    parser.add_argument("target", metavar="TARGET", nargs="?" if optional else None, help=text)
 
 
 def add_format(parser: argparse.ArgumentParser, *formats: str) -> None:

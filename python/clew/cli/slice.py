@@ -1,0 +1,91 @@
+"""Print the part of a program that a value depends on: a program that gives the same value.
+
+TARGET is NAME, NAME@LINE, FILE:LINE, file:PATH or artifact:NAME. A target that cannot be sliced
+soundly is refused with the reason (exit status 3), and nothing is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from clew import slicing, targets
+from clew.cli import output
+from clew.cli.parsing import add_format, add_run, add_target
+from clew.cli.streams import complain
+from clew.errors import Refused
+from clew.recorded import RecordedRun, source_bytes
+from clew.storing import Store, open_store
+from clew.targets import Target
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_target(parser)
+    parser.add_argument(
+        "--verify", action="store_true", help="run the slice and compare the value with the record"
+    )
+    parser.add_argument(
+        "--minimize",
+        action="store_true",
+        help="verify, then leave out what verification shows to be unneeded",
+    )
+    parser.add_argument("-o", "--output", metavar="FILE", help="write the slice to a file")
+    add_format(parser, "text", "json")
+    add_run(parser)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Print the slice."""
+    target = targets.parse(options.target)
+    store = open_store(options.store)
+    recorded = slicing.choose(store, target, options.run)
+    sliced = slicing.take(recorded, target)
+    text, said = sliced.text, ""
+    if options.verify or options.minimize:
+        text, said = _verified(store, recorded, target, text, minimize=options.minimize)
+    if options.format == "json":
+        content = _json(recorded, target, sliced, text, said)
+    else:
+        content = source_bytes(text)
+    if options.output not in (None, "-"):
+        output.write_file(options.output, content)
+    else:
+        output.write_bytes(content)
+    if said:
+        complain("verified", said)
+    return 0
+
+
+def _json(
+    recorded: RecordedRun, target: Target, sliced: slicing.Sliced, text: str, said: str
+) -> bytes:
+    import json
+
+    answer = {"run": recorded.run.id, "target": str(target), "verified": said or None}
+    answer |= {**sliced._asdict(), "text": text}
+    return (json.dumps(answer, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _verified(
+    store: Store, recorded: RecordedRun, target: Target, text: str, *, minimize: bool
+) -> tuple[str, str]:
+    """Run the slice in a fresh interpreter; give it, or a smaller one, and what was found."""
+    from clew.repeating import recorded_fingerprint, setting_of
+    from clew.verifying import verify_in
+
+    target = slicing.resolved(recorded, target)
+    setting = setting_of(recorded)
+    wanted = recorded_fingerprint(store, recorded, target, setting)
+    original = recorded.sources[0].text
+    verdict = verify_in(setting, text, target, wanted, original=original)
+    if not verdict.ok:
+        masked = "secret arguments are not stored, so it ran without them"
+        hint = masked if any("***" in argument for argument in recorded.run.argv) else None
+        raise Refused(f"the slice does not verify: {verdict.message}", hint)
+    said = f"{verdict.message} ({verdict.seconds:.2f} s)"
+    if minimize:
+        from clew.minimizing import minimize_slice
+
+        minimized = minimize_slice(text, target, wanted, setting)
+        text, said = minimized.text, f"{verdict.message}; {minimized.message}"
+    return text, said
