@@ -31,7 +31,7 @@ __all__ = [
 #: How many bytes of texts and buffers are looked at, and how many objects. A recorded fingerprint
 #: can only be compared with one made under the same limits, so they are the same everywhere.
 LIMIT_BYTES: Final = 256 * 1024 * 1024
-LIMIT_OBJECTS: Final = 300_000
+LIMIT_OBJECTS: Final = 100_000
 
 
 class Fingerprint(NamedTuple):

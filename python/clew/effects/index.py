@@ -8,36 +8,34 @@ the program has imported holds under the row's name.
 
 from __future__ import annotations
 
+import os.path
 import sys
 from typing import TYPE_CHECKING, Any, Final
-
-from clew.effects.compiling import Row, Tables, compile_cached
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    from clew.effects.compiling import Row, Tables
     from clew.effects.flags import Extra
 
 #: What the tables say: the bits (None if no row without a condition matched) and particulars.
 Match = tuple["int | None", "Extra"]
 
 _NOTHING: Final[tuple[None, Extra]] = (None, {})
+_COMPILED: Final = os.path.join(
+    os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "annotations", "compiled.json"
+)
 _layers: list[Tables] = []
 
 
 def layers() -> list[Tables]:
     """Give the tables in order of trust, reading the shipped ones at the first call."""
     if not _layers:
-        from clew.annotations import _compiled
+        import json
 
-        _layers.append(
-            {
-                "functions": _compiled.FUNCTIONS,
-                "methods": _compiled.METHODS,
-                "classes": _compiled.CLASSES,
-            }
-        )
+        with open(_COMPILED, encoding="utf-8") as file:
+            _layers.append(json.load(file))
     return _layers
 
 
@@ -56,6 +54,8 @@ def install(files: Iterable[str | Path], cache: str | Path | None = None) -> Non
     AnnotationError
         If a file does not follow the schema; nothing is installed then.
     """
+    from clew.effects.compiling import compile_cached
+
     tables = [compile_cached(file, cache) for file in files]
     layers()[:0] = tables
 

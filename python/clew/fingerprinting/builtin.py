@@ -17,7 +17,7 @@ def encode_list(encoder: Encoder, value: Any, cls: type) -> None:
     encoder.tag("list", list.__len__(value))
     items = value if type(value) is list else [*list.__iter__(value)]
     if not encoder.atoms(items):
-        encoder.push(items)
+        encoder.push_items(items)
 
 
 def encode_tuple(encoder: Encoder, value: Any, cls: type) -> None:
@@ -26,7 +26,7 @@ def encode_tuple(encoder: Encoder, value: Any, cls: type) -> None:
     encoder.tag("tuple", tuple.__len__(value))
     items = [*tuple.__iter__(value)]
     if not encoder.atoms(items):
-        encoder.push(items)
+        encoder.push_items(items)
 
 
 def encode_dict(encoder: Encoder, value: Any, cls: type) -> None:
@@ -36,7 +36,7 @@ def encode_dict(encoder: Encoder, value: Any, cls: type) -> None:
     encoder.tag("dict", len(items))
     flat = [part for item in items for part in item]
     if not encoder.atoms(flat):
-        encoder.push(flat)
+        encoder.push_items(flat)
 
 
 def encode_ordered(encoder: Encoder, value: Any, cls: type) -> None:
@@ -143,7 +143,7 @@ def encode_deque(encoder: Encoder, value: Any, cls: type) -> None:
     items = [*cls.__iter__(value)]
     encoder.tag("deque", len(items), cls.__dict__["maxlen"].__get__(value))
     if not encoder.atoms(items):
-        encoder.push(items)
+        encoder.push_items(items)
 
 
 def encode_default(encoder: Encoder, value: Any, cls: type) -> None:

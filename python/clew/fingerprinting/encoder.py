@@ -27,8 +27,9 @@ _BULK: Final = 1024 * 1024
 _SAMPLE: Final = 256 * 1024
 _FROZEN_DEPTH: Final = 50
 _FLUSH: Final = 1 << 16
-_TREE_LIMIT: Final = 2_000_000
+_TREE_LIMIT: Final = 500_000
 _TREE_CREDIT: Final = 10_000
+_SHORT: Final = 100
 
 _MODULE: Final = type.__dict__["__module__"]
 _QUALNAME: Final = type.__dict__["__qualname__"]
@@ -119,6 +120,14 @@ class Encoder:
     def push(self, values: Sequence[object]) -> None:
         """Have the parts of an object walked next, in this order."""
         self._stack.extend([(_VALUE, value) for value in reversed(values)])
+
+    def push_items(self, values: Sequence[object]) -> None:
+        """Have the items of a container walked; of more than can be, some from all over it."""
+        if len(values) > max(self._objects_left, _SHORT):
+            self.inexact("a long container is compared by some of its items")
+            n_items = max(self._objects_left // 2, _SHORT)
+            values = [*values[:: len(values) // n_items + 1], *values[-_SHORT:]]
+        self.push(values)
 
     def push_parts(self, values: Sequence[object]) -> None:
         """Have parts walked whose own identity does not count, only what they hold."""
@@ -243,11 +252,11 @@ class Encoder:
             flat: list[Any] = [part for item in value.items() for part in item]
             self._out += b"{%d" % len(flat)
             if not self.atoms(flat):
-                self.push(flat)
+                self.push_items(flat)
         elif cls is list:
             self._out += b"[%d" % len(value)
             if not self.atoms(value):
-                self.push(value)
+                self.push_items(value)
         else:
             self._handle(value, cls)
 

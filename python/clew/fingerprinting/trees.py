@@ -15,7 +15,7 @@ from clew.fingerprinting.encoder import ATOMS
 _PLAIN: Final = frozenset([list, dict, tuple])
 _MAX_DEPTH: Final = 100
 #: A float whose exponent is all ones: infinite or NaN. NaNs are not all alike in memory.
-_UNUSUAL: Final = re.compile(rb"[gy].{6}[\xf0-\xff][\x7f\xff]", re.DOTALL)
+_UNUSUAL: Final = re.compile(rb"(?:g|y|y.{8}).{6}[\xf0-\xff][\x7f\xff]", re.DOTALL)
 
 
 def containers(root: Any, limit: int) -> tuple[list[Any] | None, int]:
