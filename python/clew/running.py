@@ -148,7 +148,11 @@ class _Recording:
         except ClewError as problem:
             self._problem = str(problem)
         instrumentation = starting.Instrumentation(
-            program.detail, program.include, program.exclude, cache_dir
+            program.detail,
+            program.include,
+            program.exclude,
+            cache_dir,
+            active=self._problem is None,
         )
         self._start = starting.prepare(
             program.kind, program.target, program.arguments, instrumentation

@@ -28,11 +28,20 @@ class Instrumentation:
         Globs that change which imported modules are user code.
     cache_dir
         Where rewritten sources are kept, or None.
+    active
+        Whether a recording runs; without one, code is loaded as it is.
     """
 
     def __init__(
-        self, detail: str, include: list[str], exclude: list[str], cache_dir: str | None
+        self,
+        detail: str,
+        include: list[str],
+        exclude: list[str],
+        cache_dir: str | None,
+        *,
+        active: bool,
     ) -> None:
+        self.active = active
         self.detail = detail
         self.include = include
         self.exclude = exclude
@@ -40,10 +49,14 @@ class Instrumentation:
 
     def load(self, source: bytes | str, filename: str) -> object:
         """The code of the main program; raises and warns as `compile` does."""
+        if not self.active:
+            return compile(source, filename, "exec", 0, True)
         return _clew.load_main(_clew.load, source, filename, self.detail, self.cache_dir)
 
     def hook_imports(self, *, main: str | None = None, archives: bool = False) -> None:
         """Load user modules instrumented from here on."""
+        if not self.active:
+            return
         importing.hook_imports(
             self.include,
             self.exclude,

@@ -13,6 +13,7 @@ import fnmatch
 import importlib.util
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -132,6 +133,9 @@ def main() -> int:
     parser.add_argument("--timeout", type=float, default=900)
     parser.add_argument("--keep", help="directory for the full outputs")
     options = parser.parse_args()
+    # A job in the background ignores these, and so would the tests, some of which would then wait for ever.
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
     names = options.modules or [
         name
         for line in (HERE / "modules.txt").read_text().splitlines()
