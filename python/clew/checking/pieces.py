@@ -195,6 +195,8 @@ class Pieces:
                 clause = block.pieces[0]
                 inner = clause.blocks[0]
                 emptied = inner.clause is clause and all(p in removed for p in inner.pieces)
+                if self.text.startswith("finally", clause.start):
+                    emptied = emptied and self._catches(piece, removed)
                 if clause in removed or emptied:
                     edit.delete(clause.start, clause.end)
                 else:
@@ -203,6 +205,14 @@ class Pieces:
                 edit.delete(block.clause.start, block.clause.end)
             else:
                 self._write_block(block, removed, edit, must_hold=block.clause is None)
+
+    def _catches(self, piece: Piece, removed: set[Piece]) -> bool:
+        """Tell whether a ``try`` has a handler left, so that its ``finally`` may go."""
+        clauses = [block.pieces[0] for block in piece.blocks]
+        return any(
+            self.text.startswith("except", clause.start) and clause not in removed
+            for clause in clauses
+        )
 
     def _empty(self, block: Block, edit: _Edit) -> None:
         """Leave ``pass`` where the first statement was."""
