@@ -15,7 +15,16 @@ from clew.recorded import RecordedRun, load
 from clew.storing import Store
 from clew.targets import Target
 
-__all__ = ["Sliced", "choose", "dependencies", "explain", "resolved", "take", "written_files"]
+__all__ = [
+    "Sliced",
+    "choose",
+    "dependencies",
+    "draw",
+    "explain",
+    "resolved",
+    "take",
+    "written_files",
+]
 
 _SHOWN = 5
 
@@ -102,9 +111,45 @@ def explain(recorded: RecordedRun, target: Target) -> dict[str, Any]:
     return explanation
 
 
-def dependencies(recorded: RecordedRun) -> str:
-    """Give every dependency of a run, as JSON with `nodes` and `edges`."""
-    return _core.graph_program(recorded.trace, recorded.texts)
+def dependencies(recorded: RecordedRun, target: Target | None = None) -> dict[str, Any]:
+    """Give the dependencies of a run, or those behind a target: `nodes` and `edges`.
+
+    Raises
+    ------
+    UnknownTarget
+        The run has no such target.
+    """
+    import json
+
+    graph: dict[str, Any] = json.loads(_core.graph_program(recorded.trace, recorded.texts))
+    if target is not None:
+        steps = {step["statement"] for step in explain(recorded, target)["steps"]}
+        graph = _behind(graph, steps, resolved(recorded, target))
+    return graph
+
+
+def _behind(graph: dict[str, Any], steps: set[int], target: Target) -> dict[str, Any]:
+    """Keep the statements of an explanation, and the outside state that they read."""
+    nodes, edges = graph["nodes"], graph["edges"]
+    kept = {node["id"] for node in nodes if node["source"] == 0 and node["statement"] in steps}
+    outside = {node["id"]: node for node in nodes if node["statement"] is None}
+    kept |= {edge["from"] for edge in edges if edge["to"] in kept and edge["from"] in outside}
+    if target.kind == "file":
+        kept |= {id for id, node in outside.items() if node["label"].endswith(target.name)}
+    return {
+        "nodes": [node for node in nodes if node["id"] in kept],
+        "edges": [edge for edge in edges if edge["from"] in kept and edge["to"] in kept],
+    }
+
+
+def draw(recorded: RecordedRun, graph: dict[str, Any], form: str, title: str = "") -> str:
+    """Turn dependencies into `dot`, `svg`, `html`, `mermaid` or `json`."""
+    import json
+
+    sources = [
+        {"path": recorded.relative(source.path), "text": source.text} for source in recorded.sources
+    ]
+    return _core.render_graph(json.dumps({**graph, "sources": sources}), form, title)
 
 
 def written_files(recorded: RecordedRun) -> list[str]:

@@ -288,6 +288,16 @@ class Store:
         """
         return self.native.get_object(hash)
 
+    def copy_object(self, hash: str, path: str) -> None:
+        """Write the bytes of an object, verified, to a file, without holding them in memory.
+
+        Raises
+        ------
+        ObjectMissing, ObjectDamaged
+            It is not there, or not what was stored; the file is not to be used then.
+        """
+        self.native.copy_object(hash, path)
+
     def has_object(self, hash: str) -> bool:
         """Tell whether an object is there."""
         return self.native.has_object(hash)

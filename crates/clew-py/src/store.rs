@@ -165,6 +165,12 @@ impl PyStore {
         Ok(PyBytes::new(py, &bytes))
     }
 
+    #[allow(clippy::needless_pass_by_value)]
+    fn copy_object(&self, py: Python<'_>, hash: &str, path: PathBuf) -> PyResult<()> {
+        let mut file = std::fs::File::create(&path)?;
+        detached(py, || self.store.copy_object(hash, &mut file)).map(|_| ())
+    }
+
     fn has_object(&self, py: Python<'_>, hash: &str) -> PyResult<bool> {
         detached(py, || self.store.has_object(hash))
     }

@@ -91,6 +91,14 @@ pub enum Error {
         /// Its hash.
         hash: String,
     },
+    /// A copy of an object cannot be written to where it was asked for.
+    #[error("cannot write a copy of object {hash}: {reason}")]
+    Copy {
+        /// The object's hash.
+        hash: String,
+        /// What the system said.
+        reason: String,
+    },
     /// A text that should be an object's hash is not one.
     #[error("{text:?} is not an object's hash")]
     InvalidHash {
@@ -183,7 +191,7 @@ impl Error {
                 format!("did you mean {}? clew artifacts lists them", near.join(" or "))
             }
             Self::Query { .. } => "clew sql without a query lists the tables and their columns".to_owned(),
-            Self::InvalidHash { .. } | Self::Interrupted => return None,
+            Self::InvalidHash { .. } | Self::Copy { .. } | Self::Interrupted => return None,
         })
     }
 

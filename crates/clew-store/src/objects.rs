@@ -3,6 +3,7 @@
 //! An object appears at its place complete or not at all. One that is put again is only touched, so that a collection
 //! of garbage at the same time sees that somebody wants it.
 
+use crate::error::reason;
 use crate::store::Store;
 use crate::{Error, Result};
 use std::fs::{self, File, FileTimes, OpenOptions};
@@ -81,7 +82,7 @@ impl Store {
                 break;
             }
             hasher.update(&buffer[..n]);
-            target.write_all(&buffer[..n]).map_err(|e| self.io_error(&path, &e))?;
+            target.write_all(&buffer[..n]).map_err(|e| Error::Copy { hash: hash.to_owned(), reason: reason(&e) })?;
             size += n as u64;
         }
         if hasher.finalize().to_hex().as_str() == hash {

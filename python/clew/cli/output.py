@@ -7,11 +7,15 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import BinaryIO
 
 __all__ = [
     "bold",
+    "copy_bytes",
     "dim",
     "duration",
+    "json_text",
+    "nanoseconds",
     "one_line",
     "size",
     "table",
@@ -104,10 +108,35 @@ def size(n_bytes: int) -> str:
     return f"{value / 1000:.1f} TB"
 
 
+def nanoseconds(time_ns: int) -> str:
+    """Tell a time to people: `850 ns`, `12.3 ms`, `4.56 s`."""
+    value = float(time_ns)
+    for unit in ("ns", "us", "ms"):
+        if value < 999.5:
+            return (
+                f"{value:.0f} {unit}" if unit == "ns" or value >= 99.95 else f"{value:.1f} {unit}"
+            )
+        value /= 1000
+    return f"{value:.2f} s"
+
+
+def json_text(value: object) -> str:
+    """Give a value as JSON."""
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
 def write_json(value: object) -> None:
     """Print a value as JSON."""
-    json.dump(value, sys.stdout, indent=2, ensure_ascii=False)
-    sys.stdout.write("\n")
+    sys.stdout.write(json_text(value))
+
+
+def copy_bytes(source: BinaryIO, target: BinaryIO | None = None) -> None:
+    """Copy a file to another, or print it, in pieces."""
+    while piece := source.read(1 << 20):
+        if target is None:
+            write_bytes(piece)
+        else:
+            target.write(piece)
 
 
 def write_bytes(content: bytes) -> None:

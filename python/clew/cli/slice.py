@@ -59,11 +59,9 @@ def execute(options: argparse.Namespace) -> int:
 def _json(
     recorded: RecordedRun, target: Target, sliced: slicing.Sliced, text: str, said: str
 ) -> bytes:
-    import json
-
     answer = {"run": recorded.run.id, "target": str(target), "verified": said or None}
     answer |= {**sliced._asdict(), "text": text}
-    return (json.dumps(answer, indent=2, ensure_ascii=False) + "\n").encode()
+    return output.json_text(answer).encode()
 
 
 def _verified(

@@ -1,4 +1,6 @@
-"""Explain how a value came to be: the chain of lines behind it, each under the line that needs it,
+"""Explain how a value came to be.
+
+Prints the chain of lines behind it, each under the line that needs it,
 and the files and other state outside the program that it came from.
 
 TARGET is NAME, NAME@LINE, FILE:LINE, file:PATH or artifact:NAME.
