@@ -1,4 +1,4 @@
-"""Effects: annotation files, what callees resolve to, what effects mean for one call, observation."""
+"""Effects: annotation files, what callees resolve to, one call, observation."""
 
 from __future__ import annotations
 
@@ -30,8 +30,20 @@ import zipfile
 
 import pytest
 
-from clew.effects import applying, compiling, containers, figures, flags, index, observing, owners
-from clew.effects import resolver, schema, states, streams
+from clew.effects import (
+    applying,
+    compiling,
+    containers,
+    figures,
+    flags,
+    index,
+    observing,
+    owners,
+    resolver,
+    schema,
+    states,
+    streams,
+)
 from clew.effects.flags import (
     ALIAS,
     CLOCK,
@@ -96,19 +108,49 @@ def test_a_good_file_is_read():
     [
         ("- modul: a\n  annotations: []\n", 1, "modul", "unknown key"),
         ("- module: a\n", 1, "annotations", "missing"),
-        ("- module: a\n  annotations:\n    - criteria: {function_name: f}\n", 3, "side_effects", "missing"),
-        (GOOD.replace("mutated_value: {p", "mutates: {p"), 6, "mutates", "unknown key in side effect"),
-        (GOOD.replace("function_name: save", "funtion_name: save"), 19, "funtion_name", "unknown key in criteria"),
+        (
+            "- module: a\n  annotations:\n    - criteria: {function_name: f}\n",
+            3,
+            "side_effects",
+            "missing",
+        ),
+        (
+            GOOD.replace("mutated_value: {p", "mutates: {p"),
+            6,
+            "mutates",
+            "unknown key in side effect",
+        ),
+        (
+            GOOD.replace("function_name: save", "funtion_name: save"),
+            19,
+            "funtion_name",
+            "unknown key in criteria",
+        ),
         (GOOD.replace("_index: 1}", "_index: one}"), 6, "positional_argument_index", "a number"),
         (GOOD.replace("_index: 1}", "_index: -1}"), 6, "positional_argument_index", "a number"),
         (GOOD.replace("RESULT}", "result}"), 7, "result", "is written RESULT"),
         (GOOD.replace("kind: file,", "kind: disk,"), 21, "kind", "is one of"),
-        (GOOD.replace("class_instance: Box, class_method_names", "class_method_names"), 8, "class_method_name", "needs"),
+        (
+            GOOD.replace("class_instance: Box, class_method_names", "class_method_names"),
+            8,
+            "class_method_name",
+            "needs",
+        ),
         (GOOD.replace(", keyword_arg_value: true", ""), 11, "keyword_arg_name", "goes together"),
-        (GOOD.replace("kind: file, key: {argument_keyword: path}", "kind: file"), 21, "key", "needed for file"),
+        (
+            GOOD.replace("kind: file, key: {argument_keyword: path}", "kind: file"),
+            21,
+            "key",
+            "needed for file",
+        ),
         ("- module: a\n  annotations: [\n", 3, "yaml", ""),
         ("module: a\n", 1, "file", "a list"),
-        (GOOD.replace("{function_name: change}", "{class_instance: Box}"), 4, "criteria", "neither"),
+        (
+            GOOD.replace("{function_name: change}", "{class_instance: Box}"),
+            4,
+            "criteria",
+            "neither",
+        ),
         (
             "- module: a\n  annotations:\n    - criteria: {function_name: f}\n"
             "      side_effects:\n        - mutated_value: {self_ref: SELF_REF}\n",
@@ -148,12 +190,19 @@ def test_the_compiled_tables_are_fresh():
 
 
 #: Names that only some versions of a library have, or that classes get when they are extended.
-_ELSEWHERE = {
-    "_thread", "itemset", "set_string_function", "splitroot", "walk", "full_match", "with_segments", "translate",
-    "getconfig", "heapify_max", "heappop_max", "heappush_max", "replace", "shutdown", "binomialvariate", "acquire",
-    "release",
-}  # fmt: skip
-_OPEN_CLASSES = {"BaseEstimator", "_IOBase", "_TemporaryFileWrapper", "writer", "reader", "Compress"}
+_ELSEWHERE = set(
+    """_thread acquire binomialvariate full_match getconfig heapify_max heappop_max heappush_max
+    itemset release replace set_string_function shutdown splitroot translate walk
+    with_segments""".split()  # noqa: SIM905
+)
+_OPEN_CLASSES = {
+    "BaseEstimator",
+    "_IOBase",
+    "_TemporaryFileWrapper",
+    "writer",
+    "reader",
+    "Compress",
+}
 
 
 @pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.stem)
@@ -183,7 +232,8 @@ def _unknown_methods(cls: type, names: tuple[str, ...]) -> list[str]:
 def test_files_of_the_user_come_first(tmp_path):
     file = tmp_path / "mine.yaml"
     file.write_text(
-        "- module: heapq\n  annotations:\n    - criteria: {function_name: heappush}\n      side_effects: []\n"
+        "- module: heapq\n  annotations:\n"
+        "    - criteria: {function_name: heappush}\n      side_effects: []\n"
     )
     try:
         index.install([file], cache=tmp_path / "cache")
@@ -199,7 +249,8 @@ def test_resolving_imports_nothing_of_the_program():
     code = (
         "import sys, json; from clew.effects import resolver; resolver.resolve(json.dumps);"
         "resolver.resolve([].append); resolver.resolve(None, dict, 'get');"
-        "print([m for m in ('yaml', 'numpy', 'pandas', 'matplotlib', 'inspect', 'hashlib') if m in sys.modules])"
+        "names = ('yaml', 'numpy', 'pandas', 'matplotlib', 'inspect', 'hashlib');"
+        "print([name for name in names if name in sys.modules])"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
@@ -394,9 +445,14 @@ def test_conditions():
     receiver = Receiver()
     assert applying.concrete(effect, receiver, (1,), {"copy": True}) == NATIVE
     assert applying.concrete(effect, receiver, (1,)) == NATIVE | ALIAS
-    assert applying.concrete(effect, receiver, (1, 2, True), {"copy": 1}) == NATIVE | WRITES_RECEIVER
+    assert (
+        applying.concrete(effect, receiver, (1, 2, True), {"copy": 1}) == NATIVE | WRITES_RECEIVER
+    )
     assert applying.concrete(effect, receiver, (), {"copy": True}) == CLOCK
-    assert applying.concrete(effect, receiver, ("a.b",), {"copy": True}) == (NATIVE | MODULE_STATE, {"state": ["a"]})
+    assert applying.concrete(effect, receiver, ("a.b",), {"copy": True}) == (
+        NATIVE | MODULE_STATE,
+        {"state": ["a"]},
+    )
     receiver.copy = False
     assert applying.concrete(effect, receiver, (1,), {"copy": True}) == NATIVE | OUTPUT
 
@@ -437,7 +493,10 @@ def test_numpy_random():
     assert not call(np.random.default_rng, 1)[0] & (NONDETERMINISTIC | RANDOM)
     rng = np.random.default_rng(0)
     assert method(rng, "normal")[0] & WRITES_RECEIVER
-    assert method(rng, "shuffle", [1])[0] & (WRITES_RECEIVER | WRITES_ARGUMENT) == WRITES_RECEIVER | WRITES_ARGUMENT
+    assert (
+        method(rng, "shuffle", [1])[0] & (WRITES_RECEIVER | WRITES_ARGUMENT)
+        == WRITES_RECEIVER | WRITES_ARGUMENT
+    )
 
 
 def test_pandas():
@@ -569,7 +628,15 @@ def test_artists_belong_to_their_figure():
 
     figure = Figure()
     axes = figure.subplots()
-    for part in (axes, axes.plot([1])[0], axes.xaxis, axes.bar([1], [1]), axes.title, figure.canvas, figure):
+    for part in (
+        axes,
+        axes.plot([1])[0],
+        axes.xaxis,
+        axes.bar([1], [1]),
+        axes.title,
+        figure.canvas,
+        figure,
+    ):
         assert owners.canonical(part) is figure
 
 
@@ -613,7 +680,10 @@ CHANGES = [
     (lambda: pd.DataFrame({"a": [1, 2]}), lambda o: o.drop(columns="a", inplace=True)),
     (lambda: pd.DataFrame({"a": [1, 2]}), lambda o: setattr(o, "columns", ["z"])),
     (lambda: pd.DataFrame({"a": [1, 2]}), lambda o: o.attrs.update(x=1)),
-    (lambda: pd.DataFrame({"a": pd.Categorical(["a", "b"])}), lambda o: o.loc.__setitem__((0, "a"), "b")),
+    (
+        lambda: pd.DataFrame({"a": pd.Categorical(["a", "b"])}),
+        lambda o: o.loc.__setitem__((0, "a"), "b"),
+    ),
     (lambda: pd.Series(["a", "b"]), lambda o: o.__setitem__(0, "q")),
     (lambda: pd.Series([1, 2], index=[1, 0]), lambda o: o.sort_index(inplace=True)),
 ]
@@ -644,10 +714,19 @@ def test_a_snapshot_keeps_nothing_alive():
     [
         ("random", random.random),
         ("numpy.random", np.random.rand),
-        ("decimal.context", lambda: setattr(decimal.getcontext(), "prec", decimal.getcontext().prec + 1)),
+        (
+            "decimal.context",
+            lambda: setattr(decimal.getcontext(), "prec", decimal.getcontext().prec + 1),
+        ),
         ("environment", lambda: os.environ.update(CLEW_TEST_STATE=str(time.monotonic()))),
-        ("numpy.printoptions", lambda: np.set_printoptions(precision=np.get_printoptions()["precision"] + 1)),
-        ("pandas.display", lambda: pd.set_option("display.max_rows", pd.get_option("display.max_rows") + 1)),
+        (
+            "numpy.printoptions",
+            lambda: np.set_printoptions(precision=np.get_printoptions()["precision"] + 1),
+        ),
+        (
+            "pandas.display",
+            lambda: pd.set_option("display.max_rows", pd.get_option("display.max_rows") + 1),
+        ),
     ],
 )
 def test_hidden_states(state, change):
@@ -689,7 +768,10 @@ def test_where_streams_lead(tmp_path):
 
 
 def test_the_table_of_builtin_types_names_methods_that_exist():
-    known = {f"builtins.{cls.__name__}": cls for cls in (list, dict, set, frozenset, bytearray, memoryview)}
+    known = {
+        f"builtins.{cls.__name__}": cls
+        for cls in (list, dict, set, frozenset, bytearray, memoryview)
+    }
     known["collections.deque"] = collections.deque
     known["array.array"] = array.array
     for key, cls in known.items():
@@ -705,7 +787,9 @@ def test_the_bits_are_those_of_the_recorder():
         pytest.skip("the recorder's source is not here")
     import re
 
-    mirrored = dict(re.findall(r"pub const ([A-Z_]+): u32 = (\d+);", source.read_text(encoding="utf-8")))
+    mirrored = dict(
+        re.findall(r"pub const ([A-Z_]+): u32 = (\d+);", source.read_text(encoding="utf-8"))
+    )
     for name, value in flags.NAMES.items():
         if name in mirrored:
             assert int(mirrored[name]) == value, name

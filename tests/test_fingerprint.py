@@ -108,7 +108,9 @@ def test_one_mutation_changes_it(value, data):
 
 
 @unhurried
-@given(st.dictionaries(st.text(max_size=3), st.lists(st.integers(), max_size=3), min_size=1), st.data())
+@given(
+    st.dictionaries(st.text(max_size=3), st.lists(st.integers(), max_size=3), min_size=1), st.data()
+)
 def test_one_mutation_of_a_dictionary_changes_it(value, data):
     before = fingerprint(value)
     key = data.draw(st.sampled_from(sorted(value)))
@@ -440,7 +442,7 @@ def test_code_counts_if_asked(tmp_path):
 
 
 class Registry:
-    known: list = [1]
+    known: list = [1]  # noqa: RUF012
 
 
 def test_classes_count_by_their_data():
@@ -456,7 +458,7 @@ def test_classes_count_by_their_data():
     [
         lambda: (i for i in range(3)),
         lambda: itertools.count(3),
-        lambda: open(__file__, encoding="utf-8"),
+        lambda: open(__file__, encoding="utf-8"),  # noqa: SIM115
         lambda: sqlite3.connect(":memory:"),
     ],
 )
@@ -475,16 +477,34 @@ def test_locks_modules_and_threads():
 
 
 def test_iterators_are_not_consumed():
-    for make in (lambda: iter([1, 2]), lambda: zip([1], [2]), lambda: map(str, [1]), lambda: enumerate("ab"),
-                 lambda: reversed([1, 2]), lambda: iter({"a": 1}), lambda: iter({1, 2}), lambda: filter(None, [1])):
+    for make in (
+        lambda: iter([1, 2]),
+        lambda: zip([1], [2], strict=False),
+        lambda: map(str, [1]),
+        lambda: enumerate("ab"),
+        lambda: reversed([1, 2]),
+        lambda: iter({"a": 1}),
+        lambda: iter({1, 2}),
+        lambda: filter(None, [1]),
+    ):
         iterator, plain = make(), make()
         fingerprint(iterator)
         assert list(iterator) == list(plain)
 
 
 def test_aliases_are_read_as_what_they_mean(tmp_path):
-    value = {"path": "/real/x", "deep": [["/real/y"]], "p": pathlib.Path("/real/z"), "t": ("/real",)}
-    moved = {"path": "/s/real/x", "deep": [["/s/real/y"]], "p": pathlib.Path("/s/real/z"), "t": ("/s/real",)}
+    value = {
+        "path": "/real/x",
+        "deep": [["/real/y"]],
+        "p": pathlib.Path("/real/z"),
+        "t": ("/real",),
+    }
+    moved = {
+        "path": "/s/real/x",
+        "deep": [["/s/real/y"]],
+        "p": pathlib.Path("/s/real/z"),
+        "t": ("/s/real",),
+    }
     different(value, moved)
     assert fingerprint(moved, aliases={"/s": ""}).hex == fingerprint(value).hex
 
@@ -506,7 +526,12 @@ def test_another_process_agrees():
         "from clew.fingerprint import fingerprint;"
         "print(fingerprint([{'a', 'b', 'c', ('d', 1)}, {'x': [1, 2.5, None]}, frozenset('xyz')]))"
     )
-    runs = {subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout for _ in range(3)}
+    runs = {
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout
+        for _ in range(3)
+    }
     assert len(runs) == 1
 
 
@@ -615,7 +640,9 @@ def test_blocks_do_not_count():
 @pytest.mark.parametrize("column", list("abcdefghij"))
 def test_each_column_of_a_frame_counts(column):
     other = frame()
-    other[column] = other[column].iloc[::-1].to_numpy() if column != "g" else other[column].iloc[::-1].values
+    other[column] = (
+        other[column].iloc[::-1].to_numpy() if column != "g" else other[column].iloc[::-1].values
+    )
     different(frame(), other)
 
 

@@ -50,7 +50,11 @@ def test_the_same_value(place):
     [
         ("x = 2", "different", "the slice gives another x: int 2"),
         ("y = 1", "missing", "the slice does not bind x"),
-        ("x = 1\n1 / 0", "raised", "the slice raises ZeroDivisionError: division by zero at line 2 of the slice"),
+        (
+            "x = 1\n1 / 0",
+            "raised",
+            "the slice raises ZeroDivisionError: division by zero at line 2 of the slice",
+        ),
         ("x = (", "raised", "SyntaxError"),
         ("import os\nx = 1\nos._exit(3)", "died", "ended with code 3"),
     ],
@@ -88,7 +92,18 @@ def test_the_slice_runs_as_the_script_would(place):
              sys.modules["__main__"].__dict__ is globals(), __spec__ is None, __package__)
     """
     home = str(place)
-    expected = ("__main__", f"{home}/script.py", ["script.py", "-v"], home, home, "builtins", None, True, True, None)
+    expected = (
+        "__main__",
+        f"{home}/script.py",
+        ["script.py", "-v"],
+        home,
+        home,
+        "builtins",
+        None,
+        True,
+        True,
+        None,
+    )
     verdict = check(place, text, "x", expected, argv=["-v"])
     assert verdict.ok, verdict.message
     text = "import sys\nx = (sys.argv, sys.path[0], '__file__' in globals())\n"
@@ -97,7 +112,11 @@ def test_the_slice_runs_as_the_script_would(place):
 
 
 def test_nothing_of_clew_is_there(place):
-    text = "import sys\nx = sorted(m for m in sys.modules if m.partition('.')[0] in ('clew', 'inspect', 'select', 'json'))\n"
+    text = """
+        import sys
+        packages = {name.partition(".")[0] for name in sys.modules}
+        x = sorted(packages & {"clew", "inspect", "json", "select"})
+    """
     assert check(place, text, "x", []).ok
 
 
@@ -158,13 +177,23 @@ def test_nothing_is_printed_or_read(place, capfd):
 def test_files_are_written_in_a_copy(place):
     (place / "out.txt").write_text("recorded")
     recorded = fingerprint_file(str(place / "out.txt"))
-    good = verify("open('out.txt', 'w').write('recorded')", "file:out.txt", recorded, str(place), "script.py")
+    good = verify(
+        "open('out.txt', 'w').write('recorded')", "file:out.txt", recorded, str(place), "script.py"
+    )
     assert good.ok, good.message
-    bad = verify("open('out.txt', 'w').write('other')", "file:out.txt", recorded, str(place), "script.py")
+    bad = verify(
+        "open('out.txt', 'w').write('other')", "file:out.txt", recorded, str(place), "script.py"
+    )
     assert (bad.ok, bad.status) == (False, "different")
     none = verify("x = 1", "file:out.txt", recorded, str(place), "script.py")
     assert (none.ok, none.status) == (False, "missing")
-    open_at_the_end = verify("f = open('out.txt', 'w')\nf.write('recorded')", "file:out.txt", recorded, str(place), "script.py")
+    open_at_the_end = verify(
+        "f = open('out.txt', 'w')\nf.write('recorded')",
+        "file:out.txt",
+        recorded,
+        str(place),
+        "script.py",
+    )
     assert open_at_the_end.ok
     assert (place / "out.txt").read_text() == "recorded"
     assert sorted(os.listdir(place)) == ["out.txt", "script.py"]
@@ -246,6 +275,7 @@ def test_a_wrong_slice_of_a_good_program_is_different(place):
     assert verdict.status == "different"
 
 
+# ruff: noqa: E501
 # -- pieces of a text ---------------------------------------------------------------------------
 
 PROGRAM = '''\
@@ -368,7 +398,11 @@ def _statements(text):
 )  # fmt: skip
 def test_the_text_that_is_left(text, gone, left):
     pieces = Pieces(text)
-    removed = [piece for piece in pieces.all if text[piece.start : piece.end] in gone and piece.kind == "statement"]
+    removed = [
+        piece
+        for piece in pieces.all
+        if text[piece.start : piece.end] in gone and piece.kind == "statement"
+    ]
     assert len(removed) == len(gone)
     assert pieces.without(removed) == left
 
@@ -428,8 +462,16 @@ def run_for(name: str, value: object):
             "x",
             "try:\n    x = 1\nfinally:\n    pass\n",
         ),
-        ("x = 1\nif x:\n    y = 1\nelif y:\n    y = 2\nelse:\n    y = 3\nz = 4\n", "y", "x = 1\nif x:\n    y = 1\n"),
-        ("import os\nimport sys; import re\nx = re.escape('a')\n", "x", "import re\nx = re.escape('a')\n"),
+        (
+            "x = 1\nif x:\n    y = 1\nelif y:\n    y = 2\nelse:\n    y = 3\nz = 4\n",
+            "y",
+            "x = 1\nif x:\n    y = 1\n",
+        ),
+        (
+            "import os\nimport sys; import re\nx = re.escape('a')\n",
+            "x",
+            "import re\nx = re.escape('a')\n",
+        ),
     ],
 )
 def test_minimal_programs(text, name, left):

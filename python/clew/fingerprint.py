@@ -147,7 +147,9 @@ def preload() -> None:
 def parse(text: str) -> Fingerprint:
     """Read a fingerprint from the text that ``str`` makes of it."""
     digest, inexact, why = text.partition("~")
-    return Fingerprint(digest, not inexact, (why or "not all of it can be seen") if inexact else None)
+    return Fingerprint(
+        digest, not inexact, (why or "not all of it can be seen") if inexact else None
+    )
 
 
 def fingerprint_file(path: str) -> Fingerprint:

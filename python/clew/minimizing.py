@@ -60,7 +60,7 @@ def minimize(
     budget_seconds: float = BUDGET_SECONDS,
     keep: Callable[[ast.AST], bool] | None = None,
 ) -> str:
-    """Leave out statements as long as a check still holds.
+    r"""Leave out statements as long as a check still holds.
 
     Parameters
     ----------
@@ -81,8 +81,8 @@ def minimize(
 
     Examples
     --------
-    >>> minimize("a = 1\\nb = 2\\nc = a + 1\\n", lambda text: "c = a" in text and "a = 1" in text)
-    'a = 1\\nc = a + 1\\n'
+    >>> minimize("a = 1\nb = 2\nc = a + 1\n", lambda text: "c = a" in text and "a = 1" in text)
+    'a = 1\nc = a + 1\n'
     """
     return _Search(text, check, budget_seconds, keep).run()[0]
 

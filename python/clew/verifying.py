@@ -1,4 +1,4 @@
-"""`clew slice --verify`: run the slice in a fresh interpreter and compare the value with the record.
+"""`clew slice --verify`: run the slice in a fresh interpreter and compare with the record.
 
 When the values differ, the slice is run again and so is the original program, without recording:
 a program that does not repeat itself cannot be sliced soundly, and the verdict says what is

@@ -1,1 +1,1 @@
-"""Declared effects of code that is not Python source to us: YAML files, and their compiled tables."""
+"""Declared effects of code whose source Clew does not see: YAML files and their tables."""

@@ -1,1 +1,1 @@
-"""Running slices to see what they give: a scratch copy of the directory, a plain interpreter, a verdict."""
+"""Running slices to see what they give: a scratch copy, a plain interpreter, pieces of a text."""

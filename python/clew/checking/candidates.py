@@ -1,4 +1,4 @@
-"""Running one text after the other in plain interpreters, and comparing the target with the record."""
+"""Running one text after the other in plain interpreters, and comparing with the record."""
 
 from __future__ import annotations
 

@@ -11,21 +11,27 @@ state without paying for the imports again.
 
 # This file runs inside every supported interpreter and must stay free of Clew's imports.
 
+from __future__ import annotations
+
 import marshal
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 _HEAD = 8
 
 
-def read(source):  # noqa: ANN001, ANN201
+def read(source: int) -> Any:
     """Read one message; None at the end of the pipe."""
     head = _exactly(source, _HEAD)
     body = _exactly(source, int.from_bytes(head, "big")) if head else None
     return marshal.loads(body) if body else None
 
 
-def write(sink, message):  # noqa: ANN001, ANN201
+def write(sink: int, message: dict[str, Any]) -> None:
     """Write one message."""
     body = marshal.dumps(message)
     data = len(body).to_bytes(_HEAD, "big") + body
@@ -33,7 +39,7 @@ def write(sink, message):  # noqa: ANN001, ANN201
         data = data[os.write(sink, data) :]
 
 
-def _exactly(source, size):  # noqa: ANN001, ANN202
+def _exactly(source: int, size: int) -> bytes:
     data = b""
     while len(data) < size:
         piece = os.read(source, size - len(data))
@@ -43,7 +49,7 @@ def _exactly(source, size):  # noqa: ANN001, ANN202
     return data
 
 
-def quiet():  # noqa: ANN201
+def quiet() -> None:
     """Give the program an empty input, and let nobody hear what it says."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
@@ -51,7 +57,7 @@ def quiet():  # noqa: ANN201
     os.close(nothing)
 
 
-def prepare(request):  # noqa: ANN001, ANN201
+def prepare(request: dict[str, Any]) -> dict[str, Any]:
     """Make ``__main__`` and the surroundings that the program would find."""
     main = type(sys)("__main__")
     space = main.__dict__
@@ -71,7 +77,7 @@ def prepare(request):  # noqa: ANN001, ANN201
     return space
 
 
-def run(request):  # noqa: ANN001, ANN201
+def run(request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Run a slice and tell how it ended and what its target is.
 
     Returns
@@ -79,19 +85,19 @@ def run(request):  # noqa: ANN001, ANN201
     tuple
         The reply, and the namespace (to be kept until the process ends).
     """
-    saved = {}
+    saved: dict[str, dict[str, Any]] = {}
     if request["target"][0] == "artifact":
         _catch_saves(request, saved)
     space = prepare(request)
     reply = {"status": "done", "message": "", "line": 0, "fingerprint": None, "summary": ""}
     try:
         code = compile(request["text"], request["name"], "exec", dont_inherit=True)
-        exec(code, space)  # noqa: S102 - this is what the driver is for.
+        exec(code, space)
         del code
     except SystemExit as ending:
         reply["status"] = "exited"
         reply["message"] = "" if ending.code in (None, 0) else _text(ending)
-    except BaseException as error:  # noqa: BLE001 - whatever the slice does is an answer.
+    except BaseException as error:
         reply["status"] = "raised"
         reply["message"] = _text(error)
         reply["line"] = _line(error, request["name"])
@@ -102,31 +108,33 @@ def run(request):  # noqa: ANN001, ANN201
             _look_at(request, reply, space, name)
         elif kind == "artifact":
             reply.update(saved.get(name, {"missing": True}))
-    except BaseException as error:  # noqa: BLE001 - as above.
+    except BaseException as error:
         reply["status"] = "failed"
         reply["message"] = _text(error)
     return reply, space
 
 
-def _settle():  # noqa: ANN202
+def _settle() -> None:
     """Wait for the threads and run what was left for the exit, as the interpreter's end does."""
     try:
         if "threading" in sys.modules:
             sys.modules["threading"]._shutdown()
         if "atexit" in sys.modules:
             sys.modules["atexit"]._run_exitfuncs()
-    except BaseException:  # noqa: BLE001, S110 - as the interpreter's end does not stop for it.
+    except BaseException:
         pass
 
 
-def _look_at(request, reply, space, name):  # noqa: ANN001, ANN202
+def _look_at(
+    request: dict[str, Any], reply: dict[str, Any], space: dict[str, Any], name: str
+) -> None:
     if name not in space:
         reply["missing"] = True
         return
     reply.update(_described(request, space[name]))
 
 
-def _described(request, value):  # noqa: ANN001, ANN202
+def _described(request: dict[str, Any], value: object) -> dict[str, Any]:
     # Only now, when the program has run, may Clew be imported.
     sys.path.insert(0, request["clew"])
     from clew.fingerprint import fingerprint
@@ -137,27 +145,27 @@ def _described(request, value):  # noqa: ANN001, ANN202
     return {"fingerprint": str(found), "summary": summary(value)}
 
 
-def _catch_saves(request, saved):  # noqa: ANN001, ANN202
+def _catch_saves(request: dict[str, Any], saved: dict[str, dict[str, Any]]) -> None:
     """Let ``clew.save`` tell its value instead of keeping it."""
     sys.path.insert(1, request["clew"])
     import clew
 
-    def save(value, name, *args, **kwargs):  # noqa: ANN001, ANN002, ANN003, ANN202
+    def save(value: Any, name: str, *args: object, **kwargs: object) -> Any:
         del args, kwargs
         saved[name] = _described(request, value)
         return value
 
-    clew.save = save
+    clew.save = save  # type: ignore[attr-defined, unused-ignore]
 
 
-def _text(error):  # noqa: ANN001, ANN202
+def _text(error: BaseException) -> str:
     try:
         return f"{type(error).__name__}: {error}"[:500]
-    except BaseException:  # noqa: BLE001 - the error is the program's own.
+    except BaseException:
         return type(error).__name__
 
 
-def _line(error, name):  # noqa: ANN001, ANN202
+def _line(error: BaseException, name: str) -> int:
     """Find the line of the slice that an error came through last."""
     line = getattr(error, "lineno", 0) if isinstance(error, SyntaxError) else 0
     step = error.__traceback__
@@ -168,7 +176,7 @@ def _line(error, name):  # noqa: ANN001, ANN202
     return line or 0
 
 
-def serve(requests, replies):  # noqa: ANN001, ANN201
+def serve(requests: int, replies: int) -> None:
     """Answer requests, each in a child, until there are no more."""
     import select
     import time
@@ -196,7 +204,7 @@ def serve(requests, replies):  # noqa: ANN001, ANN201
         write(replies, reply)
 
 
-def answer_in_child(request, sink):  # noqa: ANN001, ANN201
+def answer_in_child(request: dict[str, Any], sink: int) -> None:
     """Run one slice in this process, reply and end."""
     try:
         os.setpgid(0, 0)
@@ -209,7 +217,7 @@ def answer_in_child(request, sink):  # noqa: ANN001, ANN201
         os._exit(0)
 
 
-def fresh_generators():  # noqa: ANN201
+def fresh_generators() -> None:
     """Seed the hidden generators anew: children of one server must not draw the same numbers."""
     if "random" in sys.modules:
         sys.modules["random"].seed()
@@ -217,7 +225,7 @@ def fresh_generators():  # noqa: ANN201
         sys.modules["numpy.random"].seed()
 
 
-def write_out(space):  # noqa: ANN001, ANN201
+def write_out(space: dict[str, Any]) -> None:
     """Close the files that the program left open, as the end of an interpreter would."""
     import gc
 
@@ -231,33 +239,34 @@ def write_out(space):  # noqa: ANN001, ANN201
                 continue
 
 
-def end(child):  # noqa: ANN001, ANN201
+def end(child: int) -> None:
     """Make sure that a child and what it started are gone."""
     import signal
 
     try:
         os.killpg(child, signal.SIGKILL)
     except (OSError, ProcessLookupError):
-        try:
-            os.kill(child, signal.SIGKILL)
-        except OSError:
-            pass
+        _attempt(os.kill, child, signal.SIGKILL)
+    _attempt(os.waitpid, child, 0)
+
+
+def _attempt(action: Any, *args: int) -> None:
     try:
-        os.waitpid(child, 0)
+        action(*args)
     except OSError:
-        pass
+        return
 
 
-def preload(modules):  # noqa: ANN001, ANN201
+def preload(modules: list[str]) -> None:
     """Import what the slices will import; what fails here fails in the slice as well."""
     for module in modules:
         try:
             __import__(module)
-        except BaseException:  # noqa: BLE001, S112 - the slice will say so itself.
+        except BaseException:
             continue
 
 
-def preload_clew(packages):  # noqa: ANN001, ANN201
+def preload_clew(packages: str) -> None:
     """Import what looks at values, so that not every child has to."""
     sys.path.insert(0, packages)
     from clew.fingerprint import preload
@@ -266,7 +275,7 @@ def preload_clew(packages):  # noqa: ANN001, ANN201
     sys.path.remove(packages)
 
 
-def main():  # noqa: ANN201
+def main() -> None:
     """Run as ``driver.py MODE REQUESTS REPLIES``, the last two being descriptors."""
     mode, requests, replies = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     os.set_inheritable(requests, False)

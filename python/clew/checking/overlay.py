@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 LIMIT_BYTES: Final = 50 * 1024 * 1024
 LIMIT_FILES: Final = 20_000
 #: Directories that are linked rather than copied: large, and written by tools only.
-_LINKED: Final = frozenset([".clew", ".git", ".hg", ".svn", ".tox", ".venv", "node_modules", "venv"])
+_LINKED: Final = frozenset(
+    [".clew", ".git", ".hg", ".svn", ".tox", ".venv", "node_modules", "venv"]
+)
 _LEFT_OUT: Final = frozenset(["__pycache__", ".ipynb_checkpoints", ".mypy_cache", ".pytest_cache"])
 #: How far up the neighbours are linked, and how many of them at most.
 _LEVELS: Final = 4
@@ -147,9 +149,9 @@ class Overlay:
                 continue
             for entry in entries:
                 copy = Path(str(self.root) + entry.path)
-                if not copy.exists() and not copy.is_symlink() and self.root is not None:
-                    if not self.root.is_relative_to(entry.path):
-                        copy.symlink_to(entry.path)
+                there = copy.exists() or copy.is_symlink()
+                if not there and self.root and not self.root.is_relative_to(entry.path):
+                    copy.symlink_to(entry.path)
 
     # -- keeping it as it was -------------------------------------------------------------
 

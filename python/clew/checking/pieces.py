@@ -331,11 +331,11 @@ class _Edit:
 
 def _keywords(text: str) -> list[tuple[str, int, int]]:
     """List the words that open clauses, with their lines and columns in characters."""
-    found = []
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.NAME and token.string in _CLAUSES:
-            found.append((token.string, token.start[0], token.start[1]))
-    return found
+    return [
+        (token.string, token.start[0], token.start[1])
+        for token in tokenize.generate_tokens(io.StringIO(text).readline)
+        if token.type == tokenize.NAME and token.string in _CLAUSES
+    ]
 
 
 def _string_lines(text: str) -> set[int]:

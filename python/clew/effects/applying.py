@@ -26,7 +26,18 @@ if TYPE_CHECKING:
 
 _MISSING: Final = object()
 _CONDITION_KEYS: Final = frozenset(
-    "attribute default flags given keyword position prefix unless value without".split()
+    [
+        "attribute",
+        "default",
+        "flags",
+        "given",
+        "keyword",
+        "position",
+        "prefix",
+        "unless",
+        "value",
+        "without",
+    ]
 )
 
 
@@ -119,10 +130,10 @@ def holds(
     if value is _MISSING:
         value = argument(condition.get("position"), args, kwargs)
     if "given" in condition:
-        return (value is not _MISSING and value is not None) == condition["given"]
+        return bool((value is not _MISSING and value is not None) == condition["given"])
     if "prefix" in condition:
         begins = type(value) is str and value.startswith(tuple(condition["prefix"]))
-        return begins != condition.get("unless", False)
+        return bool(begins != condition.get("unless", False))
     if value is _MISSING:
         return bool(condition.get("default", False))
     return same(value, condition["value"])
@@ -132,4 +143,6 @@ def same(value: object, constant: object) -> bool:
     """Compare an argument with a constant without running code of the argument's."""
     if value is constant:
         return True
-    return type(value) is type(constant) and type(constant) in (str, int, float) and value == constant
+    return (
+        type(value) is type(constant) and type(constant) in (str, int, float) and value == constant
+    )

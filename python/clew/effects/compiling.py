@@ -207,7 +207,9 @@ def compiled_text() -> str:
     tables = compile_annotations(a for file in files for a in load(file))
     parts = [f'"content_hash": "{content_hash(files)}"']
     for kind in ("functions", "methods"):
-        rows = [f"{json.dumps(name)}: {json.dumps(rows)}" for name, rows in sorted(tables[kind].items())]
+        rows = [
+            f"{json.dumps(name)}: {json.dumps(rows)}" for name, rows in sorted(tables[kind].items())
+        ]
         parts.append(f'"{kind}": {{\n' + ",\n".join(rows) + "\n}")
     rows = [json.dumps(row) for row in tables["classes"]]
     parts.append('"classes": [\n' + ",\n".join(rows) + "\n]")

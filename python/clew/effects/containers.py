@@ -140,7 +140,18 @@ _ROWS: Final[dict[str, Rows]] = {
 #: Types whose objects never change and hold nothing that does: any method may stay native.
 _SCALARS: Final = frozenset(
     "builtins." + name
-    for name in "NoneType bool bytes complex ellipsis float int range slice str".split()
+    for name in [
+        "NoneType",
+        "bool",
+        "bytes",
+        "complex",
+        "ellipsis",
+        "float",
+        "int",
+        "range",
+        "slice",
+        "str",
+    ]
 ) | frozenset(
     [
         "_decimal.Decimal",
@@ -163,13 +174,35 @@ _SCALARS: Final = frozenset(
 #: Types of which every method changes the receiver, unless its row says otherwise.
 _ADVANCED: Final = frozenset(
     "builtins." + name
-    for name in (
-        "anext_awaitable async_generator_asend bytearray_iterator bytes_iterator callable_iterator"
-        " coroutine_wrapper dict_itemiterator dict_keyiterator dict_reverseitemiterator"
-        " dict_reversekeyiterator dict_reversevalueiterator dict_valueiterator enumerate filter"
-        " iterator list_iterator list_reverseiterator longrange_iterator map odict_iterator"
-        " range_iterator reversed set_iterator str_ascii_iterator str_iterator tuple_iterator zip"
-    ).split()
+    for name in [
+        "anext_awaitable",
+        "async_generator_asend",
+        "bytearray_iterator",
+        "bytes_iterator",
+        "callable_iterator",
+        "coroutine_wrapper",
+        "dict_itemiterator",
+        "dict_keyiterator",
+        "dict_reverseitemiterator",
+        "dict_reversekeyiterator",
+        "dict_reversevalueiterator",
+        "dict_valueiterator",
+        "enumerate",
+        "filter",
+        "iterator",
+        "list_iterator",
+        "list_reverseiterator",
+        "longrange_iterator",
+        "map",
+        "odict_iterator",
+        "range_iterator",
+        "reversed",
+        "set_iterator",
+        "str_ascii_iterator",
+        "str_iterator",
+        "tuple_iterator",
+        "zip",
+    ]
 ) | frozenset(
     ["_hashlib.HASH", "_hashlib.HMAC", "_blake2.blake2b", "_blake2.blake2s", "queue.SimpleQueue"]
 )

@@ -64,7 +64,7 @@ def snapshot(value: object, budget: int = BUDGET) -> Snapshot:
         budget -= 1
         try:
             _mark(item, marks, waiting)
-        except Exception:  # noqa: BLE001 - an object in the middle of something.
+        except Exception:
             marks.append("unreadable")
     return Snapshot(budget + len(keep), tuple(marks))
 

@@ -54,7 +54,7 @@ def _owner(value: Any) -> Any:
         return None
     try:
         return finder(value)
-    except Exception:  # noqa: BLE001 - half-made objects of libraries.
+    except Exception:
         return None
 
 

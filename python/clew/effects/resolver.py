@@ -42,8 +42,8 @@ def resolve(
     -------
     int or tuple of int and dict
         Bits of :mod:`clew.effects.flags`, with particulars (``flags.EXTRA_KEYS``) if there are.
-        Positions in the particulars do not count the receiver. :func:`clew.effects.applying.concrete`
-        says what the particulars mean for the arguments of one call.
+        Positions in the particulars do not count the receiver. What the particulars mean for the
+        arguments of one call, :func:`clew.effects.applying.concrete` says.
 
     Notes
     -----
@@ -52,7 +52,7 @@ def resolve(
     """
     try:
         effect, _ = _resolve(callee, receiver_type, method_name)
-    except Exception:  # noqa: BLE001 - a defect here must not reach the program that runs.
+    except Exception:
         return flags.UNKNOWN
     return effect
 
@@ -69,13 +69,11 @@ def explain(
     """
     try:
         return _resolve(callee, receiver_type, method_name)
-    except Exception as error:  # noqa: BLE001 - as above.
+    except Exception as error:
         return flags.UNKNOWN, f"unknown: {type(error).__name__}"
 
 
-def _resolve(
-    callee: Any, receiver_type: type | None, name: str | None
-) -> tuple[flags.Effect, str]:
+def _resolve(callee: Any, receiver_type: type | None, name: str | None) -> tuple[flags.Effect, str]:
     if receiver_type is not None and (
         issubclass(receiver_type, types.ModuleType) or receiver_type is type
     ):
@@ -141,7 +139,7 @@ def _class(cls: type) -> tuple[flags.Effect, str]:
     known = _known_function(cls, cls.__name__)
     if known is not None:
         return known
-    init = cls.__init__ if _defined_in_python(cls, "__init__") else cls
+    init = _python_init(cls) or cls
     described = _describe(init, cls.__name__, cls, None)._replace(callable=cls)
     simple = _plain_construction(cls)
     if simple is not None:
@@ -204,7 +202,9 @@ def _class_method(callee: Any, cls: type, name: str) -> tuple[flags.Effect, str]
         return flags.READS_ARGUMENTS | flags.CONSUMES_ARGUMENTS, "builtin type"
     described = _describe(callee, name, owner, None)
     bits, extra = match
-    effect, why = _by_family(described, (None if bits is None else bits & ~flags.READS_RECEIVER, extra))
+    effect, why = _by_family(
+        described, (None if bits is None else bits & ~flags.READS_RECEIVER, extra)
+    )
     return effect, why
 
 
@@ -278,12 +278,11 @@ def _by_family(callee: Callee, match: index.Match) -> tuple[flags.Effect, str]:
     family = families.family_of(callee.module)
     bits, extra = match
     if bits is not None:
-        effect: flags.Effect | None = flags.join(bits, extra)
-        why = "annotation"
+        effect, why = flags.join(bits, extra), "annotation"
     else:
-        effect = family.default(callee) if family is not None else None
-        why = "family" if effect is not None else "unknown"
-        effect = _joined(flags.UNKNOWN if effect is None else effect, extra)
+        default = family.default(callee) if family is not None else None
+        why = "family" if default is not None else "unknown"
+        effect = _joined(flags.UNKNOWN if default is None else default, extra)
     if family is not None:
         effect = family.complete(callee, effect)
     return _with_positions(callee, effect), why
@@ -353,9 +352,7 @@ def _spelled(callee: Callee, pointers: list[int | str]) -> list[int | str]:
 # -- describing a callable without running code ---------------------------------------------
 
 
-def _describe(
-    callee: Any, name: str, owner: type | None, receiver_type: type | None
-) -> Callee:
+def _describe(callee: Any, name: str, owner: type | None, receiver_type: type | None) -> Callee:
     module = getattr(owner if owner is not None else callee, "__module__", None)
     if not isinstance(module, str):
         own = getattr(callee, "__self__", None)
@@ -413,13 +410,15 @@ def _plain(found: Any, callee: Any) -> Any:
     return found if isinstance(found, types.FunctionType) else callee
 
 
-def _defined_in_python(cls: type, name: str) -> bool:
-    owner = _owner(cls, name)
-    return owner is not None and isinstance(owner.__dict__[name], types.FunctionType)
+def _python_init(cls: type) -> types.FunctionType | None:
+    """Find the constructor whose signature counts, if it is written in Python."""
+    owner = _owner(cls, "__init__")
+    init = owner.__dict__["__init__"] if owner is not None else None
+    return init if isinstance(init, types.FunctionType) else None
 
 
 def _class_of_function(callee: Any) -> type | None:
-    """Find the class of a function that was taken from it, as in ``DataFrame.insert(frame, ...)``."""
+    """Find the class that a function was taken from, as in ``DataFrame.insert(frame, ...)``."""
     qualified = getattr(callee, "__qualname__", None)
     if not isinstance(qualified, str) or "." not in qualified or "<locals>" in qualified:
         return None

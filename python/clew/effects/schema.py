@@ -155,7 +155,7 @@ def parse(text: str, file: str = "<string>") -> tuple[list[Annotation], list[Pro
     tuple
         The annotations that are right, and everything that is wrong.
     """
-    import yaml
+    import yaml  # type: ignore[import-untyped, unused-ignore]
 
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -333,7 +333,9 @@ class _Reader:
         readers: dict[str, Callable[[Node], Pointer | None]] = {
             "positional_argument_index": self.position,
             "argument_keyword": self.keyword,
-            "all_positional_arguments": lambda n: self.constant(n, "all", "ALL_POSITIONAL_ARGUMENTS"),
+            "all_positional_arguments": lambda n: self.constant(
+                n, "all", "ALL_POSITIONAL_ARGUMENTS"
+            ),
             "self_ref": lambda n: self.constant(n, "self", "SELF_REF"),
             "result": lambda n: self.constant(n, "result", "RESULT"),
             "external_state": self.external,
@@ -373,7 +375,9 @@ class _Reader:
             return None
         if "key" not in found:
             if kind in KEYED_KINDS:
-                self.problem(node, "key", f"needed for {kind}: a text, or a pointer to the argument")
+                self.problem(
+                    node, "key", f"needed for {kind}: a text, or a pointer to the argument"
+                )
                 return None
             return Pointer("external", kind)
         if found["key"].id == "scalar":
@@ -384,7 +388,7 @@ class _Reader:
 
 def _scalar(node: Node) -> Any:
     """Give a scalar as YAML's core schema reads it: a number, a truth value, null or a text."""
-    import yaml
+    import yaml  # type: ignore[import-untyped, unused-ignore]
 
     if node.id != "scalar":
         return None

@@ -1,4 +1,4 @@
-"""Hidden state of libraries: the names that effects use for it, and how to see whether it changed."""
+"""Hidden state of libraries: its names in effects, and how to see whether it changed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def token(state: str) -> object:
         return None
     try:
         return reader()
-    except Exception:  # noqa: BLE001 - a library in the middle of being imported.
+    except Exception:
         return None
 
 
@@ -39,7 +39,7 @@ def objects(state: str) -> tuple[object, ...]:
         return ()
     try:
         return tuple(part for part in finder() if part is not None)
-    except Exception:  # noqa: BLE001 - as above.
+    except Exception:
         return ()
 
 

@@ -52,7 +52,7 @@ def targets(value: object) -> list[str]:
             break
         try:
             _look(waiting.pop(0), found, waiting)
-        except Exception:  # noqa: BLE001 - a file that is half open leads nowhere.
+        except Exception:
             continue
     return list(found)
 

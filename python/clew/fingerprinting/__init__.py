@@ -1,1 +1,1 @@
-"""How fingerprints are made: the walk over a value (`encoder`), and what each kind of type holds."""
+"""How fingerprints are made: the walk over a value, and what each kind of type holds."""

@@ -46,10 +46,10 @@ def encode_ordered(encoder: Encoder, value: Any, cls: type) -> None:
     encoder.push([part for item in items for part in item])
 
 
-def ordered_items(value: Any, cls: type) -> list[tuple[Any, Any]]:
+def ordered_items(value: Any, cls: Any) -> list[tuple[Any, Any]]:
     """Give the items of an OrderedDict, without looking its keys up (their hash may be code)."""
     by_identity = {id(key): item for key, item in dict.items(value)}
-    return [(key, by_identity[id(key)]) for key in cls.__iter__(value)]  # type: ignore[attr-defined]
+    return [(key, by_identity[id(key)]) for key in cls.__iter__(value)]
 
 
 def encode_set(encoder: Encoder, value: Any, cls: type) -> None:
@@ -138,7 +138,7 @@ def encode_machine_array(encoder: Encoder, value: Any, cls: type) -> None:
     encoder.buffer(memoryview(value).tobytes())
 
 
-def encode_deque(encoder: Encoder, value: Any, cls: type) -> None:
+def encode_deque(encoder: Encoder, value: Any, cls: Any) -> None:
     """Write a deque: its items and its bound."""
     items = [*cls.__iter__(value)]
     encoder.tag("deque", len(items), cls.__dict__["maxlen"].__get__(value))
@@ -153,16 +153,16 @@ def encode_default(encoder: Encoder, value: Any, cls: type) -> None:
     encode_dict(encoder, value, dict)
 
 
-def encode_date(encoder: Encoder, value: Any, cls: type) -> None:
+def encode_date(encoder: Encoder, value: Any, cls: Any) -> None:
     """Write a date, a time or a duration."""
     reduced = cls.__reduce__(value) if cls.__name__ != "timezone" else (cls, (repr(value),))
     encoder.tag("date", cls.__name__, getattr(value, "fold", 0))
     encoder.push(list(reduced[1]))
 
 
-def encode_decimal(encoder: Encoder, value: Any, cls: type) -> None:
+def encode_decimal(encoder: Encoder, value: Any, cls: Any) -> None:
     """Write a decimal: sign, digits and exponent."""
-    sign, digits, exponent = cls.as_tuple(value)  # type: ignore[attr-defined]
+    sign, digits, exponent = cls.as_tuple(value)
     encoder.tag("decimal", sign, "".join(map(str, digits)), exponent)
 
 
@@ -181,7 +181,7 @@ def encode_pattern(encoder: Encoder, value: Any, cls: type) -> None:
     encoder.push([value.pattern])
 
 
-def encode_path(encoder: Encoder, value: Any, cls: type) -> None:
+def encode_path(encoder: Encoder, value: Any, cls: Any) -> None:
     """Write a path: its text."""
     encoder.tag("path", type(value).__name__)
     encoder.push([str(cls.__str__(value))])

@@ -12,10 +12,27 @@ if TYPE_CHECKING:
     from clew.fingerprinting.encoder import Encoder
 
 _GENERATED: Final = frozenset(
-    "__dict__ __weakref__ __doc__ __module__ __qualname__ __annotations__ __annotate__"
-    " __static_attributes__ __firstlineno__ __slots__ __match_args__ __dataclass_fields__"
-    " __dataclass_params__ __parameters__ __orig_bases__ __abstractmethods__ _abc_impl"
-    " __type_params__ __annotations_cache__".split()
+    [
+        "__dict__",
+        "__weakref__",
+        "__doc__",
+        "__module__",
+        "__qualname__",
+        "__annotations__",
+        "__annotate__",
+        "__static_attributes__",
+        "__firstlineno__",
+        "__slots__",
+        "__match_args__",
+        "__dataclass_fields__",
+        "__dataclass_params__",
+        "__parameters__",
+        "__orig_bases__",
+        "__abstractmethods__",
+        "_abc_impl",
+        "__type_params__",
+        "__annotations_cache__",
+    ]
 )
 _NOT_DATA: Final = (
     types.FunctionType,

@@ -15,16 +15,82 @@ if TYPE_CHECKING:
 
 #: What artists hold that a reader of the picture sees.
 _SHOWN: Final = frozenset(
-    """_A _alpha _bins _color _cmap _edgecolor _edgecolors _facecolor _facecolors _height _label
-    _linestyle _linewidth _linewidths _loc _marker _markersize _offsets _path _paths _sizes _text
-    _title _tx _ty _urls _us_linestyles _visible _width _x0 _x1 _xorig _xy _y0 _y1 _yorig
-    _zorder zorder angle get_rotation _rotation _suptitle _supxlabel _supylabel _original_edgecolor
-    _original_facecolor""".split()
+    [
+        "_A",
+        "_alpha",
+        "_bins",
+        "_color",
+        "_cmap",
+        "_edgecolor",
+        "_edgecolors",
+        "_facecolor",
+        "_facecolors",
+        "_height",
+        "_label",
+        "_linestyle",
+        "_linewidth",
+        "_linewidths",
+        "_loc",
+        "_marker",
+        "_markersize",
+        "_offsets",
+        "_path",
+        "_paths",
+        "_sizes",
+        "_text",
+        "_title",
+        "_tx",
+        "_ty",
+        "_urls",
+        "_us_linestyles",
+        "_visible",
+        "_width",
+        "_x0",
+        "_x1",
+        "_xorig",
+        "_xy",
+        "_y0",
+        "_y1",
+        "_yorig",
+        "_zorder",
+        "zorder",
+        "angle",
+        "get_rotation",
+        "_rotation",
+        "_suptitle",
+        "_supxlabel",
+        "_supylabel",
+        "_original_edgecolor",
+        "_original_facecolor",
+    ]
 )
 _CHILDREN: Final = frozenset(
-    """_children artists axes patch patches lines texts images collections tables legend_ _legend
-    title _left_title _right_title xaxis yaxis label _localaxes subfigs suppressComposite legends
-    _legend_box spines""".split()
+    [
+        "_children",
+        "artists",
+        "axes",
+        "patch",
+        "patches",
+        "lines",
+        "texts",
+        "images",
+        "collections",
+        "tables",
+        "legend_",
+        "_legend",
+        "title",
+        "_left_title",
+        "_right_title",
+        "xaxis",
+        "yaxis",
+        "label",
+        "_localaxes",
+        "subfigs",
+        "suppressComposite",
+        "legends",
+        "_legend_box",
+        "spines",
+    ]
 )
 
 
@@ -52,7 +118,7 @@ def _is_plain(value: object) -> bool:
     return module in ("builtins", "numpy", "numpy.ma", "numpy.ma.core")
 
 
-def encode_image(encoder: Encoder, value: Any, cls: type) -> None:
+def encode_image(encoder: Encoder, value: Any, cls: Any) -> None:
     """Write an image: mode, size and pixels; one that is not loaded, by its file's name."""
     state = object.__getattribute__(value, "__dict__")
     encoder.tag("image", value.mode, *value.size)
@@ -62,4 +128,4 @@ def encode_image(encoder: Encoder, value: Any, cls: type) -> None:
         encoder.push([name if type(name) is str else None])
         return
     encoder.push([value.getpalette() if value.mode == "P" else None])
-    encoder.buffer(cls.tobytes(value))  # type: ignore[attr-defined]
+    encoder.buffer(cls.tobytes(value))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from zlib import adler32, crc32
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     Handler: TypeAlias = Callable[["Encoder", Any, type], None]
 
@@ -88,7 +88,7 @@ class Encoder:
         self._stack.append((_VALUE, root))
         try:
             self._walk()
-        except Exception as error:  # noqa: BLE001 - a fingerprint never raises.
+        except Exception as error:
             self.inexact(f"{type(error).__name__} while looking at it")
         while self._outer:
             self._close_part()
@@ -106,7 +106,7 @@ class Encoder:
         self._out += b"%d:" % len(data)
         self._out += data
 
-    def tag(self, name: str, *details: object) -> None:
+    def tag(self, name: str, *details: Any) -> None:
         """Write the kind of an object and details that are atoms."""
         self._out += marshal.dumps((name, *details), 2)
 
@@ -181,7 +181,7 @@ class Encoder:
         if not types <= ATOMS:
             return False
         if float in types or complex in types:
-            values = [_canonical_number(v) if v != v else v for v in values]  # noqa: PLR0124
+            values = [_canonical_number(v) if v != v else v for v in values]
         if self._aliases and str in types:
             values = [self.text(v) if type(v) is str else v for v in values]
         if len(values) > self._bytes_left:
@@ -191,7 +191,7 @@ class Encoder:
         self._dump(values)
         return True
 
-    def _dump(self, value: object) -> None:
+    def _dump(self, value: Any) -> None:
         data = marshal.dumps(value, 2)
         self._bytes_left = max(self._bytes_left - len(data), 0)
         self._out += data
@@ -245,9 +245,9 @@ class Encoder:
         if cls not in self._identity_free:
             self._memo[identity] = self._first_number + len(self._memo)
             self._keep.append(value)
-        if cls in (list, dict) and not self._outer and self._tree_credit > 0:
-            if self._tree(value):
-                return
+        plain = cls in (list, dict) and not self._outer and self._tree_credit > 0
+        if plain and self._tree(value):
+            return
         if cls is dict:
             flat: list[Any] = [part for item in value.items() for part in item]
             self._out += b"{%d" % len(flat)
@@ -312,7 +312,7 @@ class Encoder:
         depth = len(self._stack)
         try:
             handler(self, value, cls)
-        except Exception as error:  # noqa: BLE001 - an object that cannot be looked at is opaque.
+        except Exception as error:
             del self._stack[depth:]
             self.inexact(f"{type_name(cls)} cannot be looked at ({type(error).__name__})")
             self.tag("unreadable", type_name(cls))
@@ -327,7 +327,7 @@ class Encoder:
             self._out += b"B"
             self.buffer(value)
             return
-        elif value != value:  # noqa: PLR0124 - a NaN, whatever its sign and payload.
+        elif value != value:
             value = _canonical_number(value)
         self._dump(value)
 
@@ -363,7 +363,7 @@ class Encoder:
             return None
         if cls is str and self._aliases:
             value = self.text(value)
-        elif value != value:  # noqa: PLR0124
+        elif value != value:
             value = _canonical_number(value)
         return marshal.dumps(value, 2)
 

@@ -6,7 +6,7 @@ import os
 import re
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from clew.fingerprinting.encoder import DIGEST_SIZE
 
@@ -40,8 +40,8 @@ def fingerprint_path(path: str) -> tuple[str, str | None]:
         content = Path(path).read_bytes()
         digest.update(_without_stamps(content, path))
         return digest.hexdigest(), None
-    with open(path, "rb") as file:
-        while chunk := file.read(_CHUNK):
+    with open(path, "rb") as opened:
+        while chunk := opened.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest(), None
 
@@ -52,7 +52,7 @@ def _without_stamps(content: bytes, path: str) -> bytes:
         if content.startswith(magic):
             try:
                 return clean(content, path)
-            except Exception:  # noqa: BLE001 - not what it looks like: its bytes count.
+            except Exception:
                 return content
     if b"<svg" in content[:2000]:
         return _svg(content, path)
@@ -124,11 +124,7 @@ def _png(content: bytes, path: str) -> bytes:
     return b"".join(parts)
 
 
-_Cleaner = Any
-if TYPE_CHECKING:
-    _Cleaner = Callable[[bytes, str], bytes]
-
-_FORMATS: Final[tuple[tuple[bytes, _Cleaner], ...]] = (
+_FORMATS: Final[tuple[tuple[bytes, Callable[[bytes, str], bytes]], ...]] = (
     (b"\x1f\x8b", _gzip),
     (b"PK\x03\x04", _zip),
     (b"%PDF-", _pdf),

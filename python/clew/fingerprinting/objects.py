@@ -77,9 +77,11 @@ def attributes(value: Any, cls: type) -> dict[str, object]:
         own = {}
     if type(own) is dict:
         kind = getattr(sys.modules.get("functools"), "cached_property", None)
-        for name, item in own.items():
-            if type(name) is str and name not in _CACHES and not _is_cached(name, spaces, kind):
-                found[name] = item
+        found.update(
+            (name, item)
+            for name, item in own.items()
+            if type(name) is str and name not in _CACHES and not _is_cached(name, spaces, kind)
+        )
     return found
 
 
@@ -98,9 +100,9 @@ def has_hidden_state(cls: type) -> bool:
         if "__reduce_cython__" in space:
             return True
         parent = base.__base__
-        if parent is not None and base.__basicsize__ != parent.__basicsize__:
-            if not _is_python_class(space):
-                return True
+        grows = parent is not None and base.__basicsize__ != parent.__basicsize__
+        if grows and not _is_python_class(space):
+            return True
     return False
 
 
@@ -127,7 +129,7 @@ def _reduced(value: Any, cls: type) -> list[object] | None:
     known = copyreg.dispatch_table.get(cls) if copyreg is not None else None
     try:
         reduced = known(value) if known is not None else value.__reduce_ex__(2)
-    except Exception:  # noqa: BLE001 - many objects refuse to be copied.
+    except Exception:
         return None
     if type(reduced) is str:
         return [reduced]

@@ -112,13 +112,50 @@ _NAMED: Final[dict[str, tuple[str, str]]] = {
 #: Attributes of a handled type's objects that its handler has written, or that are caches.
 OWN_ATTRIBUTES: Final[dict[str, frozenset[str]]] = {
     "frames": frozenset(
-        "_mgr _item_cache _attrs _flags _cache _cacher _is_copy _name _names _index _data _range"
-        " _id _typ _engine _levels _codes _references _no_setting_name _hidden_attrs"
-        " _already_warned _metadata _accessors sortorder _comparables".split()
+        [
+            "_mgr",
+            "_item_cache",
+            "_attrs",
+            "_flags",
+            "_cache",
+            "_cacher",
+            "_is_copy",
+            "_name",
+            "_names",
+            "_index",
+            "_data",
+            "_range",
+            "_id",
+            "_typ",
+            "_engine",
+            "_levels",
+            "_codes",
+            "_references",
+            "_no_setting_name",
+            "_hidden_attrs",
+            "_already_warned",
+            "_metadata",
+            "_accessors",
+            "sortorder",
+            "_comparables",
+        ]
     ),
     "numeric": frozenset(
-        "_mask _data _fill_value _optinfo _basedict _hardmask _sharedmask _isfield _baseclass"
-        " _mmap filename offset mode".split()
+        [
+            "_mask",
+            "_data",
+            "_fill_value",
+            "_optinfo",
+            "_basedict",
+            "_hardmask",
+            "_sharedmask",
+            "_isfield",
+            "_baseclass",
+            "_mmap",
+            "filename",
+            "offset",
+            "mode",
+        ]
     ),
     "builtin": frozenset(["_str", "_drv", "_root", "_parts", "_raw_paths", "_tail_cached"]),
 }
@@ -143,11 +180,33 @@ def handler_for(cls: type) -> Handler | None:
 
 #: Handlers of what cannot change: whether two are the same object makes no difference.
 _IDENTITY_FREE: Final = frozenset(
-    """encode_date encode_decimal encode_enum encode_pattern encode_path encode_zone encode_range
-    encode_int encode_float encode_complex encode_str encode_bytes encode_singleton encode_scalar
-    encode_dtype encode_ufunc encode_index encode_range_index encode_multi_index
-    encode_extension_dtype encode_timestamp encode_named encode_module encode_builtin
-    encode_descriptor""".split()
+    [
+        "encode_date",
+        "encode_decimal",
+        "encode_enum",
+        "encode_pattern",
+        "encode_path",
+        "encode_zone",
+        "encode_range",
+        "encode_int",
+        "encode_float",
+        "encode_complex",
+        "encode_str",
+        "encode_bytes",
+        "encode_singleton",
+        "encode_scalar",
+        "encode_dtype",
+        "encode_ufunc",
+        "encode_index",
+        "encode_range_index",
+        "encode_multi_index",
+        "encode_extension_dtype",
+        "encode_timestamp",
+        "encode_named",
+        "encode_module",
+        "encode_builtin",
+        "encode_descriptor",
+    ]
 )
 
 

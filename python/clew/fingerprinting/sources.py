@@ -1,4 +1,4 @@
-"""What a function does, as a digest of its syntax tree: comments, layout and line numbers do not count."""
+"""What a function does, as a digest of its syntax tree: comments and layout do not count."""
 
 from __future__ import annotations
 

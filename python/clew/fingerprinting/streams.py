@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from clew.fingerprinting.encoder import Encoder
 
 
-def encode_iterator(encoder: Encoder, value: Any, cls: type) -> None:
+def encode_iterator(encoder: Encoder, value: Any, cls: Any) -> None:
     """Write a builtin iterator: what is left of it, as its own copying sees it."""
     reduced = cls.__reduce__(value)
     encoder.tag("iterator", cls.__name__)
     encoder.push_parts(reduced[1:])
 
 
-def encode_set_iterator(encoder: Encoder, value: Any, cls: type) -> None:
+def encode_set_iterator(encoder: Encoder, value: Any, cls: Any) -> None:
     """Write an iterator over a set: what is left of it, in no order."""
     encoder.tag("iterator", cls.__name__)
     encoder.push_set(list(cls.__reduce__(value)[1][0]))
@@ -41,11 +41,11 @@ def encode_generator(encoder: Encoder, value: Any, cls: type) -> None:
         encoder.inexact(f"how far the {cls.__name__} {code.co_name} has come")
 
 
-def encode_memory_file(encoder: Encoder, value: Any, cls: type) -> None:
+def encode_memory_file(encoder: Encoder, value: Any, cls: Any) -> None:
     """Write a file in memory: its content and position."""
     encoder.tag("memory file", cls.__name__, value.closed)
     if not value.closed:
-        encoder.push([cls.getvalue(value), cls.tell(value)])  # type: ignore[attr-defined]
+        encoder.push([cls.getvalue(value), cls.tell(value)])
 
 
 def encode_file(encoder: Encoder, value: Any, cls: type) -> None:

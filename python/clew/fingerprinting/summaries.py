@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from clew.fingerprinting.encoder import ATOMS, mro
 from clew.fingerprinting.registry import key_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _WIDTH: Final = 60
 _ITEMS: Final = 4
@@ -35,7 +38,7 @@ def summary(value: object) -> str:
     name = type(value).__name__
     try:
         text = _text(value)
-    except Exception:  # noqa: BLE001 - a summary is never worth an error.
+    except Exception:
         text = ""
     return f"{name} {text}".strip() if text else name
 
@@ -78,7 +81,7 @@ def _container(value: Any) -> str:
             parts.append(f"{_atom(item)}: ...")
         else:
             parts.append(f"{_atom(item)}: {_atom(held)}" if type(value) is dict else _atom(item))
-    opening, closing = {list: "[]", tuple: "()"}.get(type(value), "{}")
+    opening, closing = "[]" if type(value) is list else "()" if type(value) is tuple else "{}"
     inside = ", ".join(parts)
     if type(value) is tuple and len(value) == 1:
         inside += ","
@@ -92,7 +95,9 @@ def _cut(text: str) -> str:
 
 def _array(value: Any) -> str:
     if value.ndim == 0:
-        return f"{value.dtype} {value.item()!r}" if value.dtype.kind in "biufc" else str(value.dtype)
+        return (
+            f"{value.dtype} {value.item()!r}" if value.dtype.kind in "biufc" else str(value.dtype)
+        )
     return f"{value.shape} {value.dtype}"
 
 
@@ -111,7 +116,7 @@ def _series(value: Any) -> str:
     return f"{named}{len(value)} values, {value.dtype}"
 
 
-_KNOWN: Final = {
+_KNOWN: Final[dict[str, Callable[[Any], str]]] = {
     "numpy:ndarray": _array,
     "numpy:generic": _scalar,
     "pandas:DataFrame": _frame,

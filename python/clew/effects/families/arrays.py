@@ -18,11 +18,38 @@ from clew.effects.index import merge
 _GENERATORS: Final = frozenset(["Generator", "RandomState", "SeedSequence", "BitGenerator"])
 #: Constructors of generators that take a seed from the operating system if none is given.
 _SEEDED: Final = frozenset(
-    "MT19937 PCG64 PCG64DXSM Philox RandomState SFC64 SeedSequence default_rng".split()
+    [
+        "MT19937",
+        "PCG64",
+        "PCG64DXSM",
+        "Philox",
+        "RandomState",
+        "SFC64",
+        "SeedSequence",
+        "default_rng",
+    ]
 )
 _VIEWS: Final = frozenset(
-    "base byteswap diagonal newbyteorder ravel reshape squeeze swapaxes transpose view"
-    " __array__ __dlpack__ __getitem__ __iter__ __reversed__ astype get_fields getfield".split()
+    [
+        "base",
+        "byteswap",
+        "diagonal",
+        "newbyteorder",
+        "ravel",
+        "reshape",
+        "squeeze",
+        "swapaxes",
+        "transpose",
+        "view",
+        "__array__",
+        "__dlpack__",
+        "__getitem__",
+        "__iter__",
+        "__reversed__",
+        "astype",
+        "get_fields",
+        "getfield",
+    ]
 )
 _OUT: Final = ("out", "output")
 _READS_FUNCTION: Final = flags.READS_ARGUMENTS | flags.CONSUMES_ARGUMENTS | flags.ALIAS

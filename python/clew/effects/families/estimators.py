@@ -14,9 +14,13 @@ from clew.effects.families import Callee, generators
 from clew.effects.families.frames import drawing
 from clew.effects.index import merge
 
-_DRAWING: Final = frozenset("from_estimator from_predictions plot plot_tree plot_metric".split())
+_DRAWING: Final = frozenset(
+    ["from_estimator", "from_predictions", "plot", "plot_tree", "plot_metric"]
+)
 _LEARNS: Final = ("fit", "partial_fit", "update", "set_")
-_DRAWS_RANDOM: Final = frozenset("fit partial_fit sample split transform get_n_splits".split())
+_DRAWS_RANDOM: Final = frozenset(
+    ["fit", "partial_fit", "sample", "split", "transform", "get_n_splits"]
+)
 #: Parameters that, when false, let the input be changed.
 _COPIES: Final = ("copy", "copy_X", "copy_x", "copy_X_train")
 #: Modules whose functions fit estimators that they are given.

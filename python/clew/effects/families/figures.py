@@ -13,17 +13,51 @@ from clew.effects import flags
 from clew.effects.families import Callee
 from clew.effects.families.frames import drawing
 
-_ASKS: Final = ("get_", "is_", "has_", "can_", "have_", "contains", "format_", "__repr__", "__str__")
-_NEW: Final = frozenset("figure subplot_mosaic subplots".split())
-_CLOSE: Final = frozenset("close".split())
-_READ: Final = frozenset(
-    "fignum_exists get_current_fig_manager get_figlabels get_fignums get_backend isinteractive"
-    " get get_cmap get_plot_commands getp".split()
+_ASKS: Final = (
+    "get_",
+    "is_",
+    "has_",
+    "can_",
+    "have_",
+    "contains",
+    "format_",
+    "__repr__",
+    "__str__",
 )
-_TERMINAL: Final = frozenset("draw draw_if_interactive ginput pause show waitforbuttonpress".split())
+_NEW: Final = frozenset(["figure", "subplot_mosaic", "subplots"])
+_CLOSE: Final = frozenset(["close"])
+_READ: Final = frozenset(
+    [
+        "fignum_exists",
+        "get_current_fig_manager",
+        "get_figlabels",
+        "get_fignums",
+        "get_backend",
+        "isinteractive",
+        "get",
+        "get_cmap",
+        "get_plot_commands",
+        "getp",
+    ]
+)
+_TERMINAL: Final = frozenset(
+    ["draw", "draw_if_interactive", "ginput", "pause", "show", "waitforbuttonpress"]
+)
 _STYLE: Final = frozenset(
-    "rc rc_context rcdefaults set_cmap set_loglevel switch_backend style xkcd ion ioff"
-    " install_repl_displayhook uninstall_repl_displayhook".split()
+    [
+        "rc",
+        "rc_context",
+        "rcdefaults",
+        "set_cmap",
+        "set_loglevel",
+        "switch_backend",
+        "style",
+        "xkcd",
+        "ion",
+        "ioff",
+        "install_repl_displayhook",
+        "uninstall_repl_displayhook",
+    ]
 )
 _RC: Final = ["matplotlib.rcParams"]
 _PYPLOT: Final = ["matplotlib.pyplot"]

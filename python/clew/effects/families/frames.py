@@ -10,11 +10,21 @@ from typing import Final
 from clew.effects import flags
 from clew.effects.families import Callee, generators
 
-_KEYED: Final = frozenset("__getitem__ get __getattr__ xs".split())
-_KEYED_WRITES: Final = frozenset("__setitem__ __delitem__ pop insert".split())
-_PLOTS: Final = frozenset("boxplot hist plot".split())
+_KEYED: Final = frozenset(["__getitem__", "get", "__getattr__", "xs"])
+_KEYED_WRITES: Final = frozenset(["__setitem__", "__delitem__", "pop", "insert"])
+_PLOTS: Final = frozenset(["boxplot", "hist", "plot"])
 _HANDLES: Final = frozenset(
-    "ewm expanding groupby items iterrows itertuples resample rolling __iter__".split()
+    [
+        "ewm",
+        "expanding",
+        "groupby",
+        "items",
+        "iterrows",
+        "itertuples",
+        "resample",
+        "rolling",
+        "__iter__",
+    ]
 )
 _STYLE: Final = ["matplotlib.rcParams"]
 

@@ -9,7 +9,7 @@ from clew.effects.families import Callee, generators
 from clew.effects.families.frames import drawing
 
 _LAYOUTS_DRAW: Final = ("networkx.drawing.nx_pylab",)
-_READERS: Final = frozenset("apply_matplotlib_colors".split())
+_READERS: Final = frozenset(["apply_matplotlib_colors"])
 
 
 def default(callee: Callee) -> flags.Effect | None:

@@ -1,4 +1,4 @@
-"""Pillow, imageio and tqdm: images are changed by annotated methods; progress goes to the terminal."""
+"""Pillow, imageio and tqdm: annotated methods change images; progress goes to the terminal."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Final
 from clew.effects import flags
 from clew.effects.families import Callee
 
-_WRITERS: Final = frozenset("imwrite imsave mimsave mimwrite volsave volwrite".split())
-_READERS: Final = frozenset("imread mimread volread get_reader imopen immeta improps".split())
+_WRITERS: Final = frozenset(["imwrite", "imsave", "mimsave", "mimwrite", "volsave", "volwrite"])
+_READERS: Final = frozenset(
+    ["imread", "mimread", "volread", "get_reader", "imopen", "immeta", "improps"]
+)
 
 
 def default(callee: Callee) -> flags.Effect | None:

@@ -11,24 +11,142 @@ from typing import Final
 from clew.effects import flags
 from clew.effects.families import Callee, generators
 
-_PURE_SCALARS: Final = frozenset("cmath math keyword unicodedata zlib".split())
+_PURE_SCALARS: Final = frozenset(["cmath", "math", "keyword", "unicodedata", "zlib"])
 #: Modules whose functions, and whose objects' methods, change neither arguments nor receivers.
 _READERS: Final = frozenset(
-    """abc ast base64 binascii bisect calendar cmath colorsys copy csv datetime decimal difflib
-    dis enum errno fnmatch fractions functools genericpath getopt glob graphlib hashlib heapq
-    hmac html imghdr inspect io ipaddress itertools json keyword linecache locale math mimetypes
-    numbers ntpath opcode operator os platform posixpath pathlib pprint quopri random re reprlib
-    secrets shlex shutil stat statistics string stringprep struct symtable sys sysconfig tempfile
-    textwrap time token tokenize tomllib types typing unicodedata urllib uuid weakref xml zipfile
-    zlib zoneinfo _bisect _collections_abc _csv _datetime _decimal _functools _heapq _io _json
-    _operator _pickle _pydatetime _random _sre _statistics _strptime _struct _weakref posix pickle
-    pickletools marshal collections importlib copyreg dataclasses contextlib argparse gc timeit
-    configparser sre_compile sre_parse _pydecimal bz2 gzip lzma""".split()
+    [
+        "abc",
+        "ast",
+        "base64",
+        "binascii",
+        "bisect",
+        "calendar",
+        "cmath",
+        "colorsys",
+        "copy",
+        "csv",
+        "datetime",
+        "decimal",
+        "difflib",
+        "dis",
+        "enum",
+        "errno",
+        "fnmatch",
+        "fractions",
+        "functools",
+        "genericpath",
+        "getopt",
+        "glob",
+        "graphlib",
+        "hashlib",
+        "heapq",
+        "hmac",
+        "html",
+        "imghdr",
+        "inspect",
+        "io",
+        "ipaddress",
+        "itertools",
+        "json",
+        "keyword",
+        "linecache",
+        "locale",
+        "math",
+        "mimetypes",
+        "numbers",
+        "ntpath",
+        "opcode",
+        "operator",
+        "os",
+        "platform",
+        "posixpath",
+        "pathlib",
+        "pprint",
+        "quopri",
+        "random",
+        "re",
+        "reprlib",
+        "secrets",
+        "shlex",
+        "shutil",
+        "stat",
+        "statistics",
+        "string",
+        "stringprep",
+        "struct",
+        "symtable",
+        "sys",
+        "sysconfig",
+        "tempfile",
+        "textwrap",
+        "time",
+        "token",
+        "tokenize",
+        "tomllib",
+        "types",
+        "typing",
+        "unicodedata",
+        "urllib",
+        "uuid",
+        "weakref",
+        "xml",
+        "zipfile",
+        "zlib",
+        "zoneinfo",
+        "_bisect",
+        "_collections_abc",
+        "_csv",
+        "_datetime",
+        "_decimal",
+        "_functools",
+        "_heapq",
+        "_io",
+        "_json",
+        "_operator",
+        "_pickle",
+        "_pydatetime",
+        "_random",
+        "_sre",
+        "_statistics",
+        "_strptime",
+        "_struct",
+        "_weakref",
+        "posix",
+        "pickle",
+        "pickletools",
+        "marshal",
+        "collections",
+        "importlib",
+        "copyreg",
+        "dataclasses",
+        "contextlib",
+        "argparse",
+        "gc",
+        "timeit",
+        "configparser",
+        "sre_compile",
+        "sre_parse",
+        "_pydecimal",
+        "bz2",
+        "gzip",
+        "lzma",
+    ]
 )
 #: Parts of those modules that are objects changed by their methods.
 _MUTABLE_OWNERS: Final = frozenset(
-    """SequenceMatcher Formatter PrettyPrinter shlex TextWrapper GzipFile BZ2File LZMAFile
-    HTMLParser ArgumentParser Namespace""".split()
+    [
+        "SequenceMatcher",
+        "Formatter",
+        "PrettyPrinter",
+        "shlex",
+        "TextWrapper",
+        "GzipFile",
+        "BZ2File",
+        "LZMAFile",
+        "HTMLParser",
+        "ArgumentParser",
+        "Namespace",
+    ]
 )
 _CLOCK: Final = flags.CLOCK | flags.NONDETERMINISTIC
 
@@ -93,4 +211,3 @@ def complete(callee: Callee, effect: flags.Effect) -> flags.Effect:
     if callee.in_module("logging") and bits & flags.OUTPUT and callee.receiver_type is None:
         return bits | flags.STREAM, extra | {"stream": "logging"}
     return effect
-
