@@ -47,7 +47,7 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _is_import(step: dict[str, Any]) -> bool:
-    return step["depth"] > 0 and step["text"].startswith(("import ", "from "))
+    return bool(step["depth"]) and str(step["text"]).startswith(("import ", "from "))
 
 
 def _title(recorded: RecordedRun, target: Target, found: dict[str, Any]) -> str:
