@@ -62,6 +62,8 @@ pub struct LoadedSource {
 pub struct Outside {
     pub state: ExternalState,
     pub writer: u32,
+    /// For a directory: the units that changed what it lists, in the order of their first change.
+    pub contributors: Vec<u32>,
 }
 
 /// A value of a top-level name noted before it was bound anew.
@@ -163,7 +165,7 @@ impl Recorder {
         }
         let id = self.outside.len() as u32;
         self.outside_ids.insert(state.clone(), id);
-        self.outside.push(Outside { state, writer: NO_UNIT });
+        self.outside.push(Outside { state, writer: NO_UNIT, contributors: Vec::new() });
         ExternalId(id)
     }
 }

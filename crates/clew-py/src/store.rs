@@ -195,6 +195,14 @@ impl PyStore {
         Ok(log.into_iter().map(|s| (s.object, s.n_events)).collect())
     }
 
+    fn log_path(&self, py: Python<'_>, id: &str) -> PyResult<OsString> {
+        detached(py, || self.store.log_path(id)).map(PathBuf::into_os_string)
+    }
+
+    fn unfinished_log(&self, id: &str) -> Option<OsString> {
+        self.store.unfinished_log(id).map(PathBuf::into_os_string)
+    }
+
     #[pyo3(signature = (name, *, type_name, summary, run=None, unit=None, line=None, fingerprint=None, object=None))]
     #[allow(clippy::too_many_arguments)]
     fn save_artifact(

@@ -29,7 +29,6 @@ pub mod flag {
 }
 
 /// What a callee does.
-#[derive(Clone, Debug)]
 pub struct Spec {
     /// Bits of [`flag`].
     pub flags: u32,
@@ -39,8 +38,8 @@ pub struct Spec {
     pub written_positions: Vec<usize>,
     /// Keywords of arguments that are written.
     pub written_keywords: Vec<String>,
-    /// Position of a path that is read or written without an audit event.
-    pub environment_position: Option<usize>,
+    /// The effect as the resolver gave it, when what it means hangs on the arguments of a call.
+    pub effect: Option<Py<PyAny>>,
 }
 
 impl Spec {
@@ -50,7 +49,7 @@ impl Spec {
             states: Vec::new(),
             written_positions: Vec::new(),
             written_keywords: Vec::new(),
-            environment_position: None,
+            effect: None,
         }
     }
 }
@@ -69,6 +68,7 @@ pub struct Specs {
     specs: Vec<Spec>,
     by_identity: FxHashMap<usize, u32>,
     resolver: Option<Py<PyAny>>,
+    conclude: Option<Py<PyAny>>,
 }
 
 impl Default for Specs {
@@ -83,6 +83,7 @@ impl Default for Specs {
             ],
             by_identity: FxHashMap::default(),
             resolver: None,
+            conclude: None,
         }
     }
 }
@@ -119,6 +120,20 @@ impl Specs {
     }
 }
 
+impl Specs {
+    /// The function that tells what one call did, imported at its first use.
+    pub fn conclude(&mut self, py: Python<'_>) -> Option<Py<PyAny>> {
+        if self.conclude.is_none() {
+            let found = py.import("clew.effects.concluding").and_then(|module| module.getattr("conclude"));
+            self.conclude = found.ok().map(Bound::unbind);
+        }
+        self.conclude.as_ref().map(|conclude| conclude.clone_ref(py))
+    }
+}
+
+/// What one call did: bits, objects changed, and uses of outside state (kind, key, access).
+pub type Conclusion = (u32, Vec<Py<PyAny>>, Vec<(String, String, String)>);
+
 /// Asks the Python side about a callee. `None` when it cannot tell.
 pub fn resolve(
     py: Python<'_>,
@@ -135,12 +150,14 @@ pub fn resolve(
     let mut spec = Spec::plain(pair.get_item(0).ok()?.extract().ok()?);
     let extra_object = pair.get_item(1).ok()?;
     let extra = extra_object.cast::<PyDict>().ok()?;
+    let plain = ["state", "arguments", "views"];
+    let depends = extra.keys().iter().any(|key| key.extract::<String>().map_or(true, |key| !plain.contains(&key.as_str())));
+    if depends {
+        spec.effect = Some(answer.clone().unbind());
+        return Some(spec);
+    }
     if let Ok(Some(state)) = extra.get_item("state") {
-        if let Ok(one) = state.extract::<String>() {
-            spec.states.push(one);
-        } else if let Ok(many) = state.extract::<Vec<String>>() {
-            spec.states = many;
-        }
+        spec.states = state.extract().ok()?;
     }
     if let Ok(Some(arguments)) = extra.get_item("arguments") {
         for argument in arguments.try_iter().ok()? {
@@ -151,9 +168,6 @@ pub fn resolve(
                 spec.written_keywords.push(keyword);
             }
         }
-    }
-    if let Ok(Some(position)) = extra.get_item("environment") {
-        spec.environment_position = position.extract().ok();
     }
     Some(spec)
 }

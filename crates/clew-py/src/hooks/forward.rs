@@ -7,6 +7,8 @@
 #![allow(unsafe_code)]
 
 use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
 use std::sync::OnceLock;
 
 use super::effects::{self, flag};
@@ -359,6 +361,13 @@ impl Call {
 
     unsafe fn after(&self, unit: u32, spec_id: u32, flags: u32, before: &Snapshots) {
         // SAFETY: the lock is held again after the call; the recorder may have been stopped meanwhile.
+        let mut flags = flags;
+        // SAFETY: as above.
+        if unsafe { recorder() }.is_some_and(|recorder| recorder.specs.spec(spec_id).effect.is_some()) {
+            // SAFETY: as above; no reference to the recorder is alive.
+            unsafe { self.conclude(unit, spec_id, &mut flags) };
+        }
+        // SAFETY: as above.
         let Some(recorder) = (unsafe { recorder() }) else { return };
         let (source, statement) = unsafe { ((*self.site).source, (*self.site).statement) };
         // SAFETY: arguments are alive through the call.
@@ -372,14 +381,17 @@ impl Call {
                 self.write(recorder, unit, self.receiver);
             }
             if flags & flag::WRITES_ARGUMENT != 0 {
-                let spec = recorder.specs.spec(spec_id).clone();
-                for position in spec.written_positions {
-                    if position < self.n_args {
-                        self.write(recorder, unit, self.argument(position));
-                    }
+                let spec = recorder.specs.spec(spec_id);
+                let (positions, keywords) = (spec.written_positions.clone(), spec.written_keywords.clone());
+                for position in positions.into_iter().filter(|position| *position < self.n_args) {
+                    self.write(recorder, unit, self.argument(position));
                 }
-                for keyword in spec.written_keywords {
-                    if let Some(argument) = self.keyword(&keyword) {
+                for keyword in keywords {
+                    if keyword == "*" {
+                        for position in 0..self.n_args {
+                            self.write(recorder, unit, self.argument(position));
+                        }
+                    } else if let Some(argument) = self.keyword(&keyword) {
                         self.write(recorder, unit, argument);
                     }
                 }
@@ -404,6 +416,48 @@ impl Call {
                 }
             }
             self.hidden_state(recorder, unit, spec_id, flags);
+        }
+    }
+
+    /// Asks the Python side what this call did, where that hangs on its arguments.
+    unsafe fn conclude(&self, unit: u32, spec_id: u32, flags: &mut u32) {
+        // SAFETY: parts of a live call; the recorder is not borrowed while Python code runs.
+        unsafe {
+            let py = Python::assume_attached();
+            let Some((Some(conclude), Some(effect))) = recorder().map(|recorder| {
+                recorder.resolving = true;
+                let conclude = recorder.specs.conclude(py);
+                (conclude, recorder.specs.spec(spec_id).effect.as_ref().map(|effect| effect.clone_ref(py)))
+            }) else {
+                return;
+            };
+            let args = (0..self.n_args).map(|i| Bound::from_borrowed_ptr(py, self.argument(i)));
+            let Ok(args) = PyTuple::new(py, args.collect::<Vec<_>>()) else { return };
+            let keywords = PyDict::new(py);
+            for i in 0..self.n_keywords() {
+                let name = Bound::from_borrowed_ptr(py, ffi::PyTuple_GetItem(self.kwnames, i as isize));
+                let value = Bound::from_borrowed_ptr(py, self.argument(self.n_args + i));
+                if keywords.set_item(name, value).is_err() {
+                    return;
+                }
+            }
+            let receiver = Bound::from_borrowed_ptr_or_opt(py, self.receiver);
+            let said = conclude.bind(py).call1((effect, receiver, args, keywords));
+            let said = said.and_then(|said| said.extract::<effects::Conclusion>());
+            let Some(recorder) = recorder() else { return };
+            recorder.resolving = false;
+            let Ok((bits, written, uses)) = said else { return };
+            *flags = bits & !(flag::WRITES_ARGUMENT | flag::RANDOM | flag::MODULE_STATE | flag::ENVIRONMENT);
+            for object in &written {
+                self.write(recorder, unit, object.as_ptr());
+            }
+            let changes = recorder.use_outside(unit, &uses);
+            if bits & flag::SEED != 0 {
+                recorder.accept_random();
+            }
+            if changes {
+                recorder.touch((*self.site).source, (*self.site).statement, WriteKind::External);
+            }
         }
     }
 

@@ -105,8 +105,18 @@ pub unsafe extern "C" fn read(_site: *mut ffi::PyObject, object: *mut ffi::PyObj
         if *(*hot).state != (*hot).current {
             unit_changed();
         }
-        if (*hot).any_old && !is_atom(ffi::Py_TYPE(object)) {
+        let tp = ffi::Py_TYPE(object);
+        if is_atom(tp) {
+            return ffi::Py_NewRef(object);
+        }
+        if (*hot).any_old {
             walk::read_deep_now(object, Reach::NotUserObjects);
+        }
+        if (*tp).tp_iternext.is_some() {
+            // `x in iterator` advances it.
+            if let Some(recorder) = recorder() {
+                advance(recorder, (*hot).unit, object);
+            }
         }
         ffi::Py_NewRef(object)
     }
@@ -118,12 +128,28 @@ pub unsafe extern "C" fn consume(site: *mut ffi::PyObject, object: *mut ffi::PyO
     unsafe {
         if !is_atom(ffi::Py_TYPE(object)) {
             look(&*site.cast::<Site>(), object);
-            let unit = current_unit();
-            if let Some(recorder) = recorder() {
-                advance(recorder, unit, object);
+            if !is_container(ffi::Py_TYPE(object)) {
+                let unit = current_unit();
+                if let Some(recorder) = recorder() {
+                    // A view or an iterator shows what it was made of.
+                    recorder.read_deep(unit, object, Reach::NotUserObjects);
+                    advance(recorder, unit, object);
+                }
             }
         }
         ffi::Py_NewRef(object)
+    }
+}
+
+/// Whether iterating looks at the object itself only.
+unsafe fn is_container(tp: *mut ffi::PyTypeObject) -> bool {
+    // SAFETY: comparing addresses of static types.
+    unsafe {
+        tp == &raw mut ffi::PyList_Type
+            || tp == &raw mut ffi::PyTuple_Type
+            || tp == &raw mut ffi::PyDict_Type
+            || tp == &raw mut ffi::PySet_Type
+            || tp == &raw mut ffi::PyFrozenSet_Type
     }
 }
 

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::units::current_unit;
 use super::walk::text_of;
 use super::{recorder, Recorder, NO_UNIT};
-use clew_trace::{Access, ExternalId, ExternalKind, ExternalUse, FlowKind, StatementId, WriteKind};
+use clew_trace::{Access, ExternalId, ExternalKind, ExternalState, ExternalUse, FlowKind, StatementId, WriteKind};
 
 extern "C" {
     fn PySys_AddAuditHook(
@@ -53,18 +53,30 @@ extern "C" fn audit(event: *const c_char, args: *mut ffi::PyObject, _data: *mut 
         let event = CStr::from_ptr(event).to_bytes();
         match event {
             b"open" => opened(recorder, args),
-            b"os.remove" | b"os.rmdir" | b"os.mkdir" | b"os.truncate" => named(recorder, args, 0, Access::Write),
+            b"os.mkdir" | b"os.rmdir" | b"shutil.rmtree" => {
+                if let Some(path) = path_of(item(args, 0)) {
+                    recorder.make_directory(current_unit(), &path);
+                }
+            }
+            b"os.remove" | b"os.truncate" => named(recorder, args, 0, Access::Write),
+            b"os.link" | b"os.symlink" => {
+                named(recorder, args, 0, Access::Read);
+                named(recorder, args, 1, Access::Write);
+            }
+            b"os.chmod" | b"os.utime" => named(recorder, args, 0, Access::Update),
             b"os.rename" => {
                 named(recorder, args, 0, Access::Update);
                 named(recorder, args, 1, Access::Write);
             }
-            b"os.listdir" | b"os.scandir" if !importing() => named(recorder, args, 0, Access::Read),
+            b"os.listdir" | b"os.scandir" if !importing() && !recorder.unit_imports(current_unit()) => {
+                let path = path_of(item(args, 0)).unwrap_or_else(|| ".".to_owned());
+                recorder.list_directory(current_unit(), &real_path(&path));
+            }
             b"os.chdir" => recorder.outside_use(ExternalKind::Process, "current directory", Access::Write),
             b"shutil.copyfile" | b"shutil.move" => {
                 named(recorder, args, 0, Access::Read);
                 named(recorder, args, 1, Access::Write);
             }
-            b"shutil.rmtree" => named(recorder, args, 0, Access::Write),
             b"sqlite3.connect" => named(recorder, args, 0, Access::Update),
             b"subprocess.Popen" | b"os.system" | b"os.posix_spawn" => {
                 recorder.outside_use(ExternalKind::Process, "subprocess", Access::Update);
@@ -161,18 +173,16 @@ unsafe fn opened(recorder: &mut Recorder, args: *mut ffi::PyObject) {
             (true, true) => Access::Write,
             (true, false) => Access::Update,
         };
-        recorder.outside_use(ExternalKind::File, &real_path(&path), access);
+        recorder.use_file(current_unit(), &path, access);
     }
 }
 
 unsafe fn named(recorder: &mut Recorder, args: *mut ffi::PyObject, index: isize, access: Access) {
     // SAFETY: arguments of a live audit event.
     if let Some(path) = unsafe { path_of(item(args, index)) } {
-        if access == Access::Read && recorder.is_ignored(&path) {
-            return;
+        if path != ":memory:" {
+            recorder.use_file(current_unit(), &path, access);
         }
-        let kind = if path == ":memory:" { return } else { ExternalKind::File };
-        recorder.outside_use(kind, &real_path(&path), access);
     }
 }
 
@@ -189,6 +199,13 @@ impl Recorder {
             .extension()
             .is_some_and(|suffix| ["py", "pyc", "so", "pth", "pyi"].iter().any(|known| suffix == *known));
         code || self.ignored_prefixes.iter().any(|prefix| path.starts_with(prefix.as_str()))
+    }
+
+    /// Whether the unit is an import statement: libraries look around while they are imported.
+    fn unit_imports(&self, unit: u32) -> bool {
+        use clew_trace::StatementKind::{Import, ImportFrom};
+        let statements = self.sources.first().map(|source| &source.table.statements);
+        statements.and_then(|all| all.get(unit as usize)).is_some_and(|s| matches!(s.kind, Import | ImportFrom))
     }
 
     /// Records an access of the running unit to outside state.
@@ -215,6 +232,86 @@ impl Recorder {
         if self.outside_seen.insert((unit, external.0, access)) {
             self.outside_uses.push(ExternalUse { unit: StatementId(unit), external, access });
         }
+    }
+
+    /// Records uses that the Python side told; gives whether one of them changes something.
+    pub fn use_outside(&mut self, unit: u32, uses: &[(String, String, String)]) -> bool {
+        let mut changes = false;
+        for (kind, key, access) in uses {
+            changes |= access != "read" && access != "list";
+            let access = match access.as_str() {
+                "read" => Access::Read,
+                "list" => {
+                    self.list_directory(unit, &real_path(key));
+                    continue;
+                }
+                "write" => Access::Write,
+                _ => Access::Update,
+            };
+            match kind.as_str() {
+                "file" => self.use_file(unit, key, access),
+                "random" => self.use_kind(unit, ExternalKind::Random, key, access),
+                "environment" => self.use_kind(unit, ExternalKind::Environment, key, access),
+                _ => self.use_kind(unit, ExternalKind::Module, key, access),
+            }
+        }
+        changes
+    }
+
+    fn use_kind(&mut self, unit: u32, kind: ExternalKind, key: &str, access: Access) {
+        let external = self.external(kind, key);
+        self.outside_access(unit, external, access);
+    }
+
+    /// Records the use of a file by its path as the program gave it.
+    ///
+    /// A relative path depends on who changed the current directory; a file on who made its directory; and
+    /// whoever makes, removes or changes a file has changed what its directory lists.
+    pub fn use_file(&mut self, unit: u32, path: &str, access: Access) {
+        let real = real_path(path);
+        if access == Access::Read && self.is_ignored(&real) {
+            return;
+        }
+        if !path.starts_with('/') {
+            self.use_kind(unit, ExternalKind::Process, "current directory", Access::Read);
+        }
+        if std::path::Path::new(&real).is_dir() {
+            self.list_directory(unit, &real);
+        }
+        self.use_kind(unit, ExternalKind::File, &real, access);
+        if let Some((parent, _)) = real.rsplit_once('/') {
+            let made = ExternalState { kind: ExternalKind::Directory, key: parent.to_owned() };
+            let known = self.outside_ids.get(&made).copied();
+            if let Some(id) = known {
+                let maker = self.outside[id as usize].writer;
+                self.flow(unit, maker, FlowKind::External(ExternalId(id)));
+            }
+            if access != Access::Read {
+                let external = self.external(ExternalKind::Directory, parent);
+                let contributors = &mut self.outside[external.index()].contributors;
+                if unit != NO_UNIT && !contributors.contains(&unit) {
+                    contributors.push(unit);
+                }
+            }
+        }
+    }
+
+    /// Records that a directory was made, or removed with all that is in it.
+    pub fn make_directory(&mut self, unit: u32, path: &str) {
+        self.use_file(unit, path, Access::Write);
+        self.use_kind(unit, ExternalKind::Directory, &real_path(path), Access::Write);
+    }
+
+    /// Records that what a directory holds was read: it depends on all who changed that.
+    pub fn list_directory(&mut self, unit: u32, real: &str) {
+        if self.is_ignored(real) {
+            return;
+        }
+        let external = self.external(ExternalKind::Directory, real);
+        for contributor in self.outside[external.index()].contributors.clone() {
+            self.flow(unit, contributor, FlowKind::External(external));
+        }
+        self.outside_access(unit, external, Access::Read);
     }
 
     /// Marks the statement as one with an effect outside the objects.
