@@ -142,10 +142,13 @@ class Generator:
         self.uses_class = self.rng.random() < 0.7
         self.uses_helper = self.rng.random() < 0.4
         self.uses_files = self.rng.random() < 0.4
+        self.uses_random = self.rng.random() < 0.2
 
     def program(self) -> tuple[str, dict[str, str]]:
         """Return the text and the files beside it."""
-        lines = ["import heapq", "import random", "from contextlib import contextmanager, suppress", "", "random.seed(3)"]
+        lines = ["import heapq", "from contextlib import contextmanager, suppress"]
+        if self.uses_random:
+            lines += ["import random", "random.seed(3)"]
         if self.uses_helper:
             lines.append("import helper")
         if self.uses_class:
@@ -238,7 +241,8 @@ class Generator:
         pure = [name for name, kind in self.functions if kind == "num"]
         if pure and scope.depth < 3:
             options.append(lambda: f"{rng.choice(pure)}({xs or '[]'}, {rng.randint(0, 4)})")
-        options.append(lambda: f"random.randint(0, {rng.randint(1, 9)})")
+        if self.uses_random:
+            options.append(lambda: f"random.randint(0, {rng.randint(1, 9)})")
         if depth < 2:
             options.append(lambda: f"({self.num(scope, depth + 1)} {rng.choice('+-*')} {self.num(scope, depth + 1)}) % 101")
             options.append(lambda: f"({self.num(scope, depth + 1)} if {self.test(scope)} else {self.num(scope, depth + 1)})")

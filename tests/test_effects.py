@@ -39,6 +39,7 @@ from clew.effects import (
     index,
     observing,
     owners,
+    planning,
     resolver,
     schema,
     states,
@@ -793,3 +794,88 @@ def test_the_bits_are_those_of_the_recorder():
     for name, value in flags.NAMES.items():
         if name in mirrored:
             assert int(mirrored[name]) == value, name
+
+
+# -- plans of calls -----------------------------------------------------------------------------
+
+
+def plan(callee: object, *args: object, receiver: object = None, **kwargs: object) -> planning.Plan:
+    """Make a call by its plan, and give the plan."""
+    cls = None if receiver is None else type(receiver)
+    found = resolver.resolve(callee, cls, getattr(callee, "__name__", None))
+    assert planning.needs_plan(found)
+    pending = planning.begin(found, receiver, args, kwargs)
+    callee(*args, **kwargs)
+    return planning.finish(pending)
+
+
+def test_plans_of_files(tmp_path):
+    frame = pd.DataFrame({"a": [1]})
+    path = tmp_path / "x.csv"
+    assert plan(frame.to_csv, path, receiver=frame).files == ((str(path), "write"),)
+    assert plan(pd.read_csv, path).files == ((str(path), "read"),)
+    assert plan(os.path.exists, str(tmp_path / "none")).files == ((str(tmp_path / "none"), "read"),)
+    with open(path, "w", encoding="utf-8") as file:
+        done = plan(print, "text", file=file)
+        assert done.files == ((str(path), "update"),)
+        assert done.writes == (file,)
+        assert not done.terminal
+        assert plan(file.write, "text", receiver=file).files == ((str(path), "update"),)
+    assert plan(print, "text", file=sys.__stderr__).terminal
+    assert plan(print, "text").terminal
+    memory = io.StringIO()
+    assert plan(json.dump, [1], memory).writes == (memory,)
+
+
+def test_plans_of_states(monkeypatch):
+    assert plan(random.seed, 1).states_replaced == ("random",)
+    assert plan(random.seed).states_updated == ("random",)
+    assert plan(pd.set_option, "display.width", 90).states_updated == ("pandas.display",)
+    assert plan(os.getenv, "HOME").variables == (("HOME", "read"),)
+    monkeypatch.setenv("CLEW_PLAN", "1")
+    assert plan(os.environ.get, "CLEW_PLAN", receiver=os.environ).variables == (
+        ("CLEW_PLAN", "read"),
+    )
+    assert plan(os.environ.pop, "CLEW_PLAN", receiver=os.environ).variables == (
+        ("CLEW_PLAN", "write"),
+    )
+
+
+def test_plans_see_which_generator_was_drawn_from():
+    pytest.importorskip("sklearn")
+    from sklearn.cluster import KMeans
+    from sklearn.model_selection import train_test_split
+
+    assert plan(train_test_split, [1, 2, 3]).states_updated == ("numpy.random",)
+    assert plan(train_test_split, [1, 2, 3], random_state=0).states_updated == ()
+    frame = pd.DataFrame({"a": [1, 2]})
+    assert plan(frame.sample, 1, receiver=frame).states_updated == ("numpy.random",)
+    assert plan(frame.sample, 1, receiver=frame, random_state=1).states_updated == ()
+    points = np.arange(8.0).reshape(4, 2)
+    for seed, drawn in ((None, ("numpy.random",)), (0, ())):
+        model = KMeans(2, random_state=seed, n_init=1)
+        assert plan(model.fit, points, receiver=model).states_updated == drawn
+    generator = np.random.RandomState(0)
+    model = KMeans(2, random_state=generator, n_init=1)
+    assert generator in plan(model.fit, points, receiver=model).writes
+
+
+def test_plans_of_figures():
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    plt.close("all")
+    done = plan(plt.plot, [1, 2])
+    assert done.states_replaced == ("matplotlib.pyplot",)
+    assert done.writes == (plt.gcf(),)
+    done = plan(plt.title, "a")
+    assert done.states_read[-1] == "matplotlib.pyplot"
+    assert done.writes == (plt.gcf(),)
+    done = plan(plt.savefig, io.BytesIO())
+    assert done.reads == (plt.gcf(),)
+    _, axes = plt.subplots()
+    frame = pd.DataFrame({"a": [1, 2]})
+    done = plan(frame.plot, receiver=frame, ax=axes)
+    assert axes.figure in done.writes
+    plt.close("all")

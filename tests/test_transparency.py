@@ -245,7 +245,7 @@ def test_flags(bench, name, flags):
     bench.check([f"{name}.py"], flags=flags)
 
 
-@pytest.mark.parametrize("setting", ["PYTHONOPTIMIZE=1", "PYTHONWARNINGS=ignore", "PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1", "PYTHONPYCACHEPREFIX=/tmp/clew-test-pycache", "PYTHONIOENCODING=latin-1", "PYTHONSAFEPATH=1"])
+@pytest.mark.parametrize("setting", ["PYTHONOPTIMIZE=1", "PYTHONWARNINGS=ignore", "PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1", "PYTHONPYCACHEPREFIX=compiled", "PYTHONIOENCODING=latin-1", "PYTHONSAFEPATH=1"])
 @pytest.mark.parametrize("name", ["imports", "streams", "warned"])
 def test_environment(bench, name, setting):
     bench.check([f"{name}.py"], env=[setting.split("=")])

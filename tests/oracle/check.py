@@ -24,7 +24,11 @@ _IGNORED = {"__pycache__", ".clew"}
 
 @dataclass
 class Slice:
-    """What became of one target: `verdict` is sound, refused, unsound, error, or not-run."""
+    """What became of one target.
+
+    `verdict` is `sound`, `unsound`, `refused` or `error`; `large` and `short` are right values from slices that hold a
+    line that should go, or lack one that was thought to matter.
+    """
 
     target: str
     verdict: str
@@ -134,7 +138,7 @@ class Checker:
             missing = [line for line in program.keep.get(target, []) if line not in lines]
             surplus = [line for line in program.drop.get(target, []) if line in lines]
             if missing:
-                result.verdict, result.detail = "unsound", f"expected lines are missing: {missing}"
+                result.verdict, result.detail = "short", f"right, but lines that matter are missing: {missing}"
             elif surplus:
                 result.verdict, result.detail = "large", f"lines that have nothing to do with it: {surplus}"
         return result
