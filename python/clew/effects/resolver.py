@@ -83,6 +83,12 @@ def _resolve(callee: Any, receiver_type: type | None, name: str | None) -> tuple
     if receiver_type is not None and issubclass(receiver_type, type) and isinstance(callee, _BOUND):
         return _bound(callee)
     if receiver_type is not None and name is not None:
+        if isinstance(callee, _BOUND):
+            # `np.random.rand` is a method of an object that nobody sees, and of others.
+            known = _known_function(callee, callee.__name__)
+            if known is not None:
+                bits, extra = flags.split(known[0])
+                return flags.join(bits | flags.WRITES_RECEIVER, extra), known[1]
         return _method(callee, receiver_type, name)
     if isinstance(callee, functools.partial):
         return _partial(callee)
