@@ -22,7 +22,11 @@ class Place:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.environment = {**os.environ, "PYTHONPATH": str(PYTHON_DIR), "CLEW_STORE": str(directory / "store")}
+        self.environment = {
+            **os.environ,
+            "PYTHONPATH": str(PYTHON_DIR),
+            "CLEW_STORE": str(directory / "store"),
+        }
 
     def start(self, text: str, *options: str, **how) -> "subprocess.Popen[str]":
         (self.directory / "program.py").write_text(text)
@@ -65,16 +69,31 @@ def place(tmp_path):
         ("import sys; sys.exit(3)", 3, 3, "ended by SystemExit"),
         ("import sys; sys.exit('why')", 1, 1, "ended by SystemExit"),
         ("raise KeyboardInterrupt", -signal.SIGINT, 130, "ended by KeyboardInterrupt"),
-        ("import sys; sys.excepthook = lambda *a: sys.exit(5); 1 / 0", 5, 5, "ended by ZeroDivisionError"),
+        (
+            "import sys; sys.excepthook = lambda *a: sys.exit(5); 1 / 0",
+            5,
+            5,
+            "ended by ZeroDivisionError",
+        ),
         ("import sys; sys.setrecursionlimit(30)", 0, 0, None),
         ("import sys; sys.settrace(lambda *a: 1 / 0)", 0, 0, None),
         ("import os; os.chdir('/')", 0, 0, None),
-        ("import sys; sys.stderr = None; del sys.modules['os']; sys.path.clear(); sys.meta_path.clear()", 0, 0, None),
+        (
+            "import sys; sys.stderr = None; del sys.modules['os']; sys.path.clear(); sys.meta_path.clear()",
+            0,
+            0,
+            None,
+        ),
         ("import builtins; builtins.open = builtins.print = builtins.compile = None", 0, 0, None),
         ("import time; time.time = time.perf_counter = None", 0, 0, None),
         ("import sys; sys.modules['__main__'] = None", 0, 0, None),
         ("globals().clear()", 0, 0, None),
-        ("import threading, time; threading.Thread(target=time.sleep, args=(9,), daemon=True).start()", 0, 0, None),
+        (
+            "import threading, time; threading.Thread(target=time.sleep, args=(9,), daemon=True).start()",
+            0,
+            0,
+            None,
+        ),
         ("import os; os.fork() or exit(4); os.wait()", 0, 0, None),
         ("import warnings; warnings.simplefilter('error'); import gc; gc.disable()", 0, 0, None),
     ],
@@ -93,8 +112,13 @@ def test_kept(place, ending, code, status, note):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize(
     "waiting",
-    ["time.sleep(60)", "while True: pass", "import sys; sys.stdin = open(0); __import__('select').select([], [], [], 60)",
-     "import threading; threading.Event().wait(60)", "sum(1 for _ in iter(int, 1))"],
+    [
+        "time.sleep(60)",
+        "while True: pass",
+        "import sys; sys.stdin = open(0); __import__('select').select([], [], [], 60)",
+        "import threading; threading.Event().wait(60)",
+        "sum(1 for _ in iter(int, 1))",
+    ],
 )
 def test_terminated(place, number, waiting):
     """A termination signal keeps the recording, wherever the program is, and the process dies by it."""
@@ -209,11 +233,9 @@ def test_two_at_once(place):
 
 def test_child_writes_nothing(place):
     """Children of fork that run to the end leave the parent's recording alone and say nothing."""
-    text = "import os\nfor _ in range(3):\n    if os.fork() == 0:\n        break\nelse:\n    for _ in range(3): os.wait()\n"
-    code, _, errors = place.run(text)
-    assert code == 0
-    assert re.fullmatch(LINE, errors)
-    assert len(place.store.runs()) == 1
+    text = "import os\nfor _ in range(3):\n    if os.fork() == 0:\n        break\nelse:\n    for _
+    in range(3): os.wait()\n" code, _, errors = place.run(text) assert code == 0 assert
+    re.fullmatch(LINE, errors) assert len(place.store.runs()) == 1
 
 
 def test_packages(place):

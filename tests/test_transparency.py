@@ -1,7 +1,8 @@
 """A program under `clew run` behaves as under `python`: same output, same errors, same exit code.
 
-The programs are in `transparency/`. Each is run twice in a fresh copy of that directory, once plainly and once
-recorded, by the interpreter that runs the tests; what they print is compared as it is, up to memory addresses.
+The programs are in `transparency/`. Each is run twice in a fresh copy of that directory, once
+plainly and once recorded, by the interpreter that runs the tests; what they print is compared as it
+is, up to memory addresses.
 """
 
 import os
@@ -18,12 +19,7 @@ HERE = Path(__file__).parent
 PYTHON_DIR = HERE.parent / "python"
 INPUT = "next\nfirst line\nsecond line\nthird line\n"
 
-PLAIN = (
-    "auditing at_exit callers classes code_inside control coroutines debugging documented empty endings finalizing "
-    "forks future imports interpreter latin lifetimes marked monitoring namespaces only own_import pickles positions "
-    "profiling recursion sources streams strings tests_inside threads tracebacks tracing uncaught uncaught_group "
-    "warned broken misplaced nonsense syntax_inside unclosed undeclared warned_broken zero"
-).split()
+PLAIN = ["auditing", "at_exit", "callers", "classes", "code_inside", "control", "coroutines", "debugging", "documented", "empty", "endings", "finalizing", "forks", "future", "imports", "interpreter", "latin", "lifetimes", "marked", "monitoring", "namespaces", "only", "own_import", "pickles", "positions", "profiling", "recursion", "sources", "streams", "strings", "tests_inside", "threads", "tracebacks", "tracing", "uncaught", "uncaught_group", "warned", "broken", "misplaced", "nonsense", "syntax_inside", "unclosed", "undeclared", "warned_broken", "zero"]
 WITH_ARGUMENT = {
     "exits": "nothing none zero three true big negative text tuple float two own quit deep group no-stderr "
     "interrupt own-interrupt generator",
@@ -68,7 +64,9 @@ class Bench:
 
     def run(self, words, *, recorded, options=(), flags=(), stdin=INPUT, env=(), prepare=None):
         shutil.rmtree(self.directory, ignore_errors=True)
-        shutil.copytree(HERE / "transparency", self.directory, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            HERE / "transparency", self.directory, ignore=shutil.ignore_patterns("__pycache__")
+        )
         if prepare is not None:
             prepare(self.directory)
         command = [sys.executable, *flags]
@@ -112,7 +110,8 @@ def test_program(bench, case):
 
 @pytest.mark.parametrize("detail", ["call", "op"])
 @pytest.mark.parametrize(
-    "name", "classes control coroutines lifetimes namespaces positions strings threads tracebacks tracing".split()
+    "name",
+    ["classes", "control", "coroutines", "lifetimes", "namespaces", "positions", "strings", "threads", "tracebacks", "tracing"],
 )
 def test_detail(bench, name, detail):
     bench.check([f"{name}.py"], options=["--detail", detail])
@@ -202,7 +201,15 @@ def test_command(bench, text):
     bench.check(["-c", text, "argument", "-q"])
 
 
-@pytest.mark.parametrize("text", ["import sys\nprint(sys.argv, sys.path[0], __file__, sys.stdin.read())\n", "1 / 0", "x = (", "def f():\n  f.x\nf()"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import sys\nprint(sys.argv, sys.path[0], __file__, sys.stdin.read())\n",
+        "1 / 0",
+        "x = (",
+        "def f():\n  f.x\nf()",
+    ],
+)
 def test_standard_input(bench, text):
     bench.check(["-", "argument"], stdin=text)
 
@@ -210,8 +217,9 @@ def test_standard_input(bench, text):
 @pytest.mark.parametrize("kind", ["directory", "archive", "empty"])
 @pytest.mark.parametrize("arguments", [[], ["fail"]])
 def test_container(bench, kind, arguments):
-    main = "import sys, inner, traceback\nprint(sys.argv, sys.path[0] == sys.argv[0], __name__, __file__, __package__)\ninner.go(sys.argv[1:])\n"
-    inner = "import traceback\ndef go(arguments):\n    traceback.print_stack()\n    if arguments: raise ValueError(arguments)\n"
+    main = "import sys, inner, traceback\nprint(sys.argv, sys.path[0] == sys.argv[0], __name__,
+    __file__, __package__)\ninner.go(sys.argv[1:])\n" inner = "import traceback\ndef
+    go(arguments):\n    traceback.print_stack()\n    if arguments: raise ValueError(arguments)\n"
 
     def prepare(directory):
         if kind == "archive":
@@ -237,15 +245,43 @@ def test_compiled_file(bench):
     bench.check(["bad.pyc"], prepare=prepare)
 
 
-@pytest.mark.parametrize("flags", [["-O"], ["-OO"], ["-u"], ["-B"], ["-P"], ["-Werror"], ["-bb"], ["-Xutf8=0"], ["-Xdev"], ["-E", "-s"]], ids="".join)
-@pytest.mark.parametrize("name", ["control", "interpreter", "warned", "documented", "sources", "uncaught"])
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["-O"],
+        ["-OO"],
+        ["-u"],
+        ["-B"],
+        ["-P"],
+        ["-Werror"],
+        ["-bb"],
+        ["-Xutf8=0"],
+        ["-Xdev"],
+        ["-E", "-s"],
+    ],
+    ids="".join,
+)
+@pytest.mark.parametrize(
+    "name", ["control", "interpreter", "warned", "documented", "sources", "uncaught"]
+)
 def test_flags(bench, name, flags):
     if "-E" in flags:
         pytest.skip("the working tree is found through the environment")
     bench.check([f"{name}.py"], flags=flags)
 
 
-@pytest.mark.parametrize("setting", ["PYTHONOPTIMIZE=1", "PYTHONWARNINGS=ignore", "PYTHONDONTWRITEBYTECODE=1", "PYTHONUNBUFFERED=1", "PYTHONPYCACHEPREFIX=compiled", "PYTHONIOENCODING=latin-1", "PYTHONSAFEPATH=1"])
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "PYTHONOPTIMIZE=1",
+        "PYTHONWARNINGS=ignore",
+        "PYTHONDONTWRITEBYTECODE=1",
+        "PYTHONUNBUFFERED=1",
+        "PYTHONPYCACHEPREFIX=compiled",
+        "PYTHONIOENCODING=latin-1",
+        "PYTHONSAFEPATH=1",
+    ],
+)
 @pytest.mark.parametrize("name", ["imports", "streams", "warned"])
 def test_environment(bench, name, setting):
     bench.check([f"{name}.py"], env=[setting.split("=")])
@@ -253,8 +289,14 @@ def test_environment(bench, name, setting):
 
 def test_compiled_twice(bench):
     """A second run finds the `.pyc` files of the first, and warns as little."""
+
     def prepare(directory):
-        subprocess.run([sys.executable, "-W", "ignore", "imports.py"], cwd=directory, capture_output=True, check=False)
+        subprocess.run(
+            [sys.executable, "-W", "ignore", "imports.py"],
+            cwd=directory,
+            capture_output=True,
+            check=False,
+        )
 
     bench.check(["imports.py"], prepare=prepare)
 
@@ -266,13 +308,29 @@ def test_broken_pipe(bench):
     for words in (["-c", text], ["-m", "clew", "run", "-q", "-c", text]):
         shell = 'set -o pipefail; "$@" | head -n 1'
         finished = subprocess.run(
-            ["bash", "-c", shell, "bash", sys.executable, *words], env=bench.environment, capture_output=True, check=False
+            ["bash", "-c", shell, "bash", sys.executable, *words],
+            env=bench.environment,
+            capture_output=True,
+            check=False,
         )
         outcomes.append((finished.returncode, finished.stdout, finished.stderr))
     assert outcomes[0] == outcomes[1]
 
 
-@pytest.mark.parametrize("words", [["missing.py"], ["missing/"], ["--detail", "all", "x.py"], ["--unknown", "x.py"], [], ["-m"], ["--max-log", "lots", "x.py"], ["callers.py/x"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["missing.py"],
+        ["missing/"],
+        ["--detail", "all", "x.py"],
+        ["--unknown", "x.py"],
+        [],
+        ["-m"],
+        ["--max-log", "lots", "x.py"],
+        ["callers.py/x"],
+    ],
+    ids=" ".join,
+)
 def test_mistakes(bench, words):
     """A command line that cannot be carried out: one line, exit code 2."""
     outcome = bench.run(words, recorded=True)
@@ -285,5 +343,14 @@ def test_last_line(bench):
     """Clew says one line at the end, on standard error."""
     shutil.copytree(HERE / "transparency", bench.directory)
     command = [sys.executable, "-m", "clew", "run", "strings.py"]
-    finished = subprocess.run(command, cwd=bench.directory, env=bench.environment, capture_output=True, text=True, check=False)
-    assert re.fullmatch(r"clew: run \d{8}-\d{6}-[0-9a-f]{6} recorded \(.*clew slice NAME.*\)\n", finished.stderr)
+    finished = subprocess.run(
+        command,
+        cwd=bench.directory,
+        env=bench.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert re.fullmatch(
+        r"clew: run \d{8}-\d{6}-[0-9a-f]{6} recorded \(.*clew slice NAME.*\)\n", finished.stderr
+    )

@@ -1,11 +1,14 @@
-"""Runs CPython's own test modules plainly and under `clew run`, and compares the outcome of each test.
+"""Runs CPython's own test modules plainly and under `clew run`, and compares the outcome of each
+test.
 
     python tests/language/compare.py                      every module of modules.txt
     python tests/language/compare.py test_scope test_with these
-    options: --script (run the test file as a script), --detail LEVEL, --jobs N, --timeout SECONDS, --keep DIRECTORY
+    options: --script (run the test file as a script), --detail LEVEL, --jobs N, --timeout SECONDS,
+    --keep DIRECTORY
 
-The interpreter that runs this file runs the tests; the working tree's `python/` must hold Clew built for it
-(`tools/build-in-place PYTHON`). The exit code is 1 when an outcome differs that `expected.txt` does not name.
+The interpreter that runs this file runs the tests; the working tree's `python/` must hold Clew
+built for it (`tools/build-in-place PYTHON`). The exit code is 1 when an outcome differs that
+`expected.txt` does not name.
 """
 
 import argparse
@@ -23,10 +26,12 @@ from pathlib import Path
 HERE = Path(__file__).parent
 PYTHON_DIR = HERE.parent.parent / "python"
 
-# `test_name (package.module.Class.test_name) ... ok`, with output of the test itself possibly in between.
+# `test_name (package.module.Class.test_name) ... ok`, with output of the test itself possibly in
+# between.
 HEADING = re.compile(r"^(\w+) \(([\w.<>]+)\)", re.MULTILINE)
 STATUS = re.compile(
-    r"(?:^|\.\.\. |\s)(ok|FAIL|ERROR|skipped (?:'.*'|\".*\")|expected failure|unexpected success)$", re.MULTILINE
+    r"(?:^|\.\.\. |\s)(ok|FAIL|ERROR|skipped (?:'.*'|\".*\")|expected failure|unexpected success)$",
+    re.MULTILINE,
 )
 FAILURE = re.compile(r"^={70}\n(FAIL|ERROR): (.*)$", re.MULTILINE)
 TOTAL = re.compile(r"^Ran (\d+) tests? in", re.MULTILINE)
@@ -84,7 +89,12 @@ def run(module: str, options: argparse.Namespace, *, recorded: bool) -> Outcomes
         os.mkdir(work)
         with open(os.path.join(directory, "output"), "w+", errors="replace") as output:
             process = subprocess.Popen(
-                command, cwd=work, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                command,
+                cwd=work,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
                 start_new_session=True,
             )
             try:
@@ -125,7 +135,9 @@ def compare(module: str, options: argparse.Namespace) -> tuple[str, int, list[st
 
 def main() -> int:
     """Compare what the command line names."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("modules", nargs="*", metavar="NAME")
     parser.add_argument("--script", action="store_true")
     parser.add_argument("--detail", default="statement")
@@ -133,7 +145,8 @@ def main() -> int:
     parser.add_argument("--timeout", type=float, default=900)
     parser.add_argument("--keep", help="directory for the full outputs")
     options = parser.parse_args()
-    # A job in the background ignores these, and so would the tests, some of which would then wait for ever.
+    # A job in the background ignores these, and so would the tests, some of which would then wait
+    # for ever.
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     names = options.modules or [
@@ -145,7 +158,9 @@ def main() -> int:
     names = [name for name in names if importlib.util.find_spec(f"test.{name}")]
     same = total = 0
     with ThreadPoolExecutor(options.jobs) as pool:
-        for module, number, differences, expected in pool.map(lambda name: compare(name, options), names):
+        for module, number, differences, expected in pool.map(
+            lambda name: compare(name, options), names
+        ):
             total += number
             same += not differences
             note = f", {len(expected)} as expected" if expected else ""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from oracle import statements
-from oracle.client import Driver, Ran
+from oracle.client import Driver, Ran, package_path
 from oracle.program import PROGRAM, Program
 
 REFUSED = 3
@@ -222,9 +222,7 @@ class _Expected:
 
 
 def _have_clew() -> bool:
-    from oracle.client import REPOSITORY, installed
-
-    return installed() or (REPOSITORY / "python/clew/cli").exists() or (REPOSITORY / "python/clew/cli.py").exists()
+    return not package_path() or Path(package_path(), "clew", "cli").exists()
 
 
 def _printed_by(targets: Sequence[str]) -> list[int]:

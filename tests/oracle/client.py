@@ -34,14 +34,12 @@ class Driver:
         environment = dict(os.environ)
         environment.update(
             PYTHONHASHSEED="0",
-            PYTHONPATH=os.pathsep.join(filter(None, [str(REPOSITORY / "python"), os.environ.get("PYTHONPATH")])),
+            PYTHONPATH=os.pathsep.join(filter(None, [package_path(), os.environ.get("PYTHONPATH")])),
             PYTHONDONTWRITEBYTECODE="1",
             OMP_NUM_THREADS="1",
             OPENBLAS_NUM_THREADS="1",
             MPLBACKEND="Agg",
         )
-        if installed():
-            environment["PYTHONPATH"] = os.environ.get("PYTHONPATH", "")
         self._scratch = scratch
         scratch.mkdir(parents=True, exist_ok=True)
         self._process = subprocess.Popen(
@@ -132,6 +130,6 @@ class Driver:
         self.close()
 
 
-def installed() -> bool:
-    """Tell whether the tests should use the installed package instead of the working tree."""
-    return os.environ.get("CLEW_TEST_INSTALLED", "") not in ("", "0")
+def package_path() -> str:
+    """Where the package under test lies: `CLEW_TEST_PATH`, else the working tree; empty for the installed one."""
+    return os.environ.get("CLEW_TEST_PATH", str(REPOSITORY / "python"))
