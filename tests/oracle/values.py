@@ -6,6 +6,7 @@ objects. It never depends on addresses. It is written for the tests alone and sh
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import re
@@ -247,7 +248,7 @@ class _Describer:
             attributes = None
         if isinstance(attributes, dict):
             found = True
-            state.update(attributes)
+            state.update((name, item) for name, item in attributes.items() if not _is_cache(kind, name))
         for base in kind.__mro__:
             slots = base.__dict__.get("__slots__", ())
             for name in (slots,) if isinstance(slots, str) else slots:
@@ -273,6 +274,11 @@ class _Describer:
                     self._items(list(part)) for part in reduced[3:5] if part is not None
                 )
         return _ADDRESS.sub("0x", repr(value))
+
+
+def _is_cache(kind: type, name: str) -> bool:
+    """Tell whether an attribute only remembers what a look would compute again."""
+    return name == "__networkx_cache__" or isinstance(getattr(kind, name, None), functools.cached_property)
 
 
 def _mangled(base: type, name: str) -> str:
