@@ -1,10 +1,11 @@
-"""A recording is kept however the program ends, and a store that cannot be used does not disturb the program."""
+"""A recording is kept however the program ends; a store that cannot be used disturbs nothing."""
 
 import os
 import re
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -79,7 +80,7 @@ def place(tmp_path):
         ("import sys; sys.settrace(lambda *a: 1 / 0)", 0, 0, None),
         ("import os; os.chdir('/')", 0, 0, None),
         (
-            "import sys; sys.stderr = None; del sys.modules['os']; sys.path.clear(); sys.meta_path.clear()",
+            "import sys; del sys.modules['os']; sys.path[:] = sys.meta_path[:] = ()",
             0,
             0,
             None,
@@ -89,7 +90,7 @@ def place(tmp_path):
         ("import sys; sys.modules['__main__'] = None", 0, 0, None),
         ("globals().clear()", 0, 0, None),
         (
-            "import threading, time; threading.Thread(target=time.sleep, args=(9,), daemon=True).start()",
+            "import threading as t, time; t.Thread(None, time.sleep, None, (9,), daemon=True).start()",
             0,
             0,
             None,
@@ -121,7 +122,7 @@ def test_kept(place, ending, code, status, note):
     ],
 )
 def test_terminated(place, number, waiting):
-    """A termination signal keeps the recording, wherever the program is, and the process dies by it."""
+    """A termination signal keeps the recording wherever the program is; the process dies by it."""
     with place.start(WAITING + waiting) as process:
         assert process.stdout.readline() == "ready\n"
         time.sleep(0.1)
@@ -135,7 +136,7 @@ def test_terminated(place, number, waiting):
 
 
 def test_terminated_in_c(place):
-    """A C call that keeps the interpreter lock delays death by a few seconds and costs the recording, no more."""
+    """A C call that keeps the interpreter lock delays death by seconds and costs the recording."""
     with place.start(WAITING + "sum(range(10 ** 12))") as process:
         assert process.stdout.readline() == "ready\n"
         process.send_signal(signal.SIGTERM)
@@ -156,7 +157,7 @@ def test_killed(place):
 
 
 def test_interrupted_twice(place):
-    """Ctrl-C again and again: the traceback of the program, Clew's line, death by SIGINT, nothing else."""
+    """Ctrl-C again and again: the program's traceback, Clew's line, death by SIGINT."""
     with place.start(WAITING + "time.sleep(60)", start_new_session=True) as process:
         assert process.stdout.readline() == "ready\n"
         for _ in range(4):
@@ -233,9 +234,19 @@ def test_two_at_once(place):
 
 def test_child_writes_nothing(place):
     """Children of fork that run to the end leave the parent's recording alone and say nothing."""
-    text = "import os\nfor _ in range(3):\n    if os.fork() == 0:\n        break\nelse:\n    for _
-    in range(3): os.wait()\n" code, _, errors = place.run(text) assert code == 0 assert
-    re.fullmatch(LINE, errors) assert len(place.store.runs()) == 1
+    text = """
+        import os
+        for _ in range(3):
+            if os.fork() == 0:
+                break
+        else:
+            for _ in range(3):
+                os.wait()
+    """
+    code, _, errors = place.run(textwrap.dedent(text))
+    assert code == 0
+    assert re.fullmatch(LINE, errors)
+    assert len(place.store.runs()) == 1
 
 
 def test_packages(place):

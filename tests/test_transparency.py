@@ -19,18 +19,31 @@ HERE = Path(__file__).parent
 PYTHON_DIR = HERE.parent / "python"
 INPUT = "next\nfirst line\nsecond line\nthird line\n"
 
-PLAIN = ["auditing", "at_exit", "callers", "classes", "code_inside", "control", "coroutines", "debugging", "documented", "empty", "endings", "finalizing", "forks", "future", "imports", "interpreter", "latin", "lifetimes", "marked", "monitoring", "namespaces", "only", "own_import", "pickles", "positions", "profiling", "recursion", "sources", "streams", "strings", "tests_inside", "threads", "tracebacks", "tracing", "uncaught", "uncaught_group", "warned", "broken", "misplaced", "nonsense", "syntax_inside", "unclosed", "undeclared", "warned_broken", "zero"]
+PLAIN = """
+    auditing at_exit callers classes code_inside control coroutines debugging documented empty
+    endings finalizing forks future imports interpreter latin lifetimes marked monitoring namespaces
+    only own_import pickles positions profiling recursion sources streams strings tests_inside
+    threads tracebacks tracing uncaught uncaught_group warned broken misplaced nonsense
+    syntax_inside unclosed undeclared warned_broken zero
+"""
 WITH_ARGUMENT = {
-    "exits": "nothing none zero three true big negative text tuple float two own quit deep group no-stderr "
-    "interrupt own-interrupt generator",
+    "exits": """
+        nothing none zero three true big negative text tuple float two own quit deep group no-stderr
+        interrupt own-interrupt generator
+    """,
     "hooks": "plain failing exiting missing none unraisable",
     "processes": "fork spawn forkserver",
     "closed": "stdout stderr descriptor full none deleted",
-    "signals": "interrupt-sleep interrupt-loop interrupt-caught interrupt-exit terminate-sleep terminate-loop "
-    "terminate-self terminate-thread terminate-handled hang-up kill alarm alarm-raises abort fault ignored "
-    "exit-thread interrupt-join",
+    "signals": """
+        interrupt-sleep interrupt-loop interrupt-caught interrupt-exit terminate-sleep
+        terminate-loop terminate-self terminate-thread terminate-handled hang-up kill alarm
+        alarm-raises abort fault ignored exit-thread interrupt-join
+    """,
 }
-CASES = [(name,) for name in PLAIN] + [
+DETAILED = """
+    classes control coroutines lifetimes namespaces positions strings threads tracebacks tracing
+"""
+CASES = [(name,) for name in PLAIN.split()] + [
     (name, argument) for name, arguments in WITH_ARGUMENT.items() for argument in arguments.split()
 ]
 
@@ -109,10 +122,7 @@ def test_program(bench, case):
 
 
 @pytest.mark.parametrize("detail", ["call", "op"])
-@pytest.mark.parametrize(
-    "name",
-    ["classes", "control", "coroutines", "lifetimes", "namespaces", "positions", "strings", "threads", "tracebacks", "tracing"],
-)
+@pytest.mark.parametrize("name", DETAILED.split())
 def test_detail(bench, name, detail):
     bench.check([f"{name}.py"], options=["--detail", detail])
 
@@ -189,7 +199,7 @@ def test_module(bench, words):
         "# coding: latin-1\nprint('é')",
         "import helpers.arithmetic as a; a.fail()",
         "import inspect\ndef f(): pass\nprint(inspect.getsource(f))",
-        "import traceback, linecache; traceback.print_stack(); print(linecache.getline('<string>', 1))",
+        "import traceback as t, linecache as l; t.print_stack(); print(l.getline('<string>', 1))",
         "import warnings; warnings.warn('w'); 1 is 1",
         "class A: pass\nimport pickle; print(pickle.loads(pickle.dumps(A())).__class__ is A)",
         "x = 1\0",
@@ -217,9 +227,17 @@ def test_standard_input(bench, text):
 @pytest.mark.parametrize("kind", ["directory", "archive", "empty"])
 @pytest.mark.parametrize("arguments", [[], ["fail"]])
 def test_container(bench, kind, arguments):
-    main = "import sys, inner, traceback\nprint(sys.argv, sys.path[0] == sys.argv[0], __name__,
-    __file__, __package__)\ninner.go(sys.argv[1:])\n" inner = "import traceback\ndef
-    go(arguments):\n    traceback.print_stack()\n    if arguments: raise ValueError(arguments)\n"
+    main = (
+        "import sys, inner, traceback\n"
+        "print(sys.argv, sys.path[0] == sys.argv[0], __name__, __file__, __package__)\n"
+        "inner.go(sys.argv[1:])\n"
+    )
+    inner = (
+        "import traceback\n"
+        "def go(arguments):\n"
+        "    traceback.print_stack()\n"
+        "    if arguments: raise ValueError(arguments)\n"
+    )
 
     def prepare(directory):
         if kind == "archive":

@@ -1,7 +1,8 @@
 """Which imported modules count as user code, and the hook that loads those instrumented.
 
-The decision itself and the hook are in Rust (`importing.rs`): a Python function in their place would show in the
-program's own profile and trace functions. This module only gathers what the decision needs.
+The decision itself and the hook are in Rust (`importing.rs`): a Python function in their place
+would show in the program's own profile and trace functions. This module only gathers what the
+decision needs.
 """
 
 import os
@@ -33,8 +34,9 @@ def hook_imports(
     Parameters
     ----------
     include, exclude
-        Globs over dotted module names, or over paths where they hold a slash. `exclude` goes before `include`,
-        and both before the rule that modules outside the standard library and site-packages are the user's.
+        Globs over dotted module names, or over paths where they hold a slash. `exclude` goes before
+        `include`, and both before the rule that modules outside the standard library and
+        site-packages are the user's.
     detail
         Level of the recording.
     cache_dir

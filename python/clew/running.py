@@ -1,9 +1,9 @@
 """`clew run`: a program, run as `python` runs it, with a recording around it.
 
-The interpreter is prepared by `clew.starting`; `_clew.run_program` then follows the interpreter's own `main` step
-by step and does not come back. Everything that the end of a run needs is imported and looked up before the program
-starts: what the program changes in `sys`, `os`, `builtins` or the import system must not reach Clew, and Clew's
-own work must not show in the program.
+The interpreter is prepared by `clew.starting`; `_clew.run_program` then follows the interpreter's
+own `main` step by step and does not come back. Everything that the end of a run needs is imported
+and looked up before the program starts: what the program changes in `sys`, `os`, `builtins` or the
+import system must not reach Clew, and Clew's own work must not show in the program.
 """
 
 import errno
@@ -99,7 +99,7 @@ def run(program: Program) -> int:
 
 
 def current() -> tuple[storing.Store, str] | None:
-    """The store and the id of the run that is being recorded in this process; None when there is none."""
+    """Answer the store and the id of the run that this process records; None if there is none."""
     if _current is None or not _clew.is_recording():
         return None
     return _current.place
@@ -111,7 +111,8 @@ _current: "_Recording | None" = None
 class _Recording:
     """One run from its start to its place in the store.
 
-    A store that cannot be used is no reason to disturb the program: it runs unrecorded, with one line at the end.
+    A store that cannot be used is no reason to disturb the program: it runs unrecorded, with one
+    line at the end.
     """
 
     def __init__(self, program: Program) -> None:
@@ -161,7 +162,7 @@ class _Recording:
         return self._start
 
     def finish(self, exit_code: int, ended_by: str | None, namespace: dict[str, object]) -> None:
-        """Put the recording into the store; called when the program and its exit functions are through."""
+        """Put the recording into the store, when the program and its exit functions are through."""
         elapsed = self._clock() - self._began
         if self._problem is None:
             try:
@@ -202,13 +203,14 @@ class _Recording:
         return None if ended_by is None else f"ended by {ended_by}"
 
     def _say(self, text: str) -> None:
-        """One line past what the program made of `sys.stderr`; where it cannot be written, nobody can read it."""
+        """Write one line past what the program made of `sys.stderr`."""
         if self._program.quiet:
             return
+        line = f"clew: {' '.join(text.split())}\n".encode(errors="backslashreplace")
         try:
-            self._write(2, f"clew: {' '.join(text.split())}\n".encode(errors="backslashreplace"))
+            self._write(2, line)
         except OSError:
-            pass
+            return  # Nobody can read it.
 
 
 def _check_readable(program: Program) -> None:
@@ -230,10 +232,10 @@ def _working_directory() -> str:
 
 
 def _packages() -> dict[str, str]:
-    """Versions of the installed packages that the program has imported, without looking at the others.
+    """Find the versions of the installed packages that the program has imported.
 
-    `importlib.metadata` would take longer than the rest of the ending. A package's own `__version__` is taken, or
-    else the version in the name of its metadata directory.
+    `importlib.metadata` would take longer than the rest of the ending. A package's own
+    `__version__` is taken, or else the version in the name of its metadata directory.
     """
     found: dict[str, str] = {}
     directories: dict[str, dict[str, str]] = {}

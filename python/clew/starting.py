@@ -1,7 +1,7 @@
-"""The interpreter as a program finds it at its start: `sys.argv`, `sys.path`, a fresh `__main__`, its code.
+"""The interpreter as a program finds it: `sys.argv`, `sys.path`, a fresh `__main__`, its code.
 
-Each step has its model in the interpreter's own `main` (`Modules/main.c`, `Python/pythonrun.c`); where plain
-Python has a quirk that a program can see, the quirk is here too.
+Each step has its model in the interpreter's own `main` (`Modules/main.c`, `Python/pythonrun.c`);
+where plain Python has a quirk that a program can see, the quirk is here too.
 """
 
 import builtins
@@ -48,7 +48,7 @@ class Instrumentation:
         self.cache_dir = cache_dir
 
     def load(self, source: bytes | str, filename: str) -> object:
-        """The code of the main program; raises and warns as `compile` does."""
+        """Compile the main program; raises and warns as `compile` does."""
         if not self.active:
             return compile(source, filename, "exec", 0, True)
         return _clew.load_main(_clew.load, source, filename, self.detail, self.cache_dir)
@@ -75,7 +75,8 @@ class Start:
     kind
         As `_clew.run_program` takes it.
     payload
-        Its list; emptied when the program starts, so that nothing of Clew's holds the program's objects.
+        Its list; emptied when the program starts, so that nothing of Clew's holds the program's
+        objects.
     recorded
         Whether there is anything to record: not in a program that does not compile.
     note
@@ -116,7 +117,8 @@ def prepare(
     filename = target if os.path.isabs(target) else f"{_working_directory() or ''}/{target}"
     importer = _importer_of(filename)
     if importer is not None:
-        # A directory or an archive with a `__main__` inside: it comes first on the path even with `-P`.
+        # A directory or an archive with a `__main__` inside: it comes first on the path even with
+        # `-P`.
         _enter([target], arguments, filename, always=True)
         archives = not isinstance(importer, _external().FileFinder)
         return _runpy("__main__", instrumentation, alter_argv=False, archives=archives)
@@ -141,9 +143,10 @@ def _working_directory() -> str | None:
 def _enter(
     words: list[str], arguments: list[str], path0: str | None, *, always: bool = False
 ) -> None:
-    """Set the argument lists and the first entry of the search path, and put a fresh `__main__` in place.
+    """Set the arguments and the start of the search path, and put a fresh `__main__` in place.
 
-    `words` are those of the interpreter's command line that name the program: `-m NAME`, `-c TEXT`, a path.
+    `words` are those of the interpreter's command line that name the program: `-m NAME`, `-c TEXT`,
+    a path.
     """
     # What stands before Clew's own command are the interpreter and its options.
     own = len(sys.argv)
@@ -165,11 +168,11 @@ def _enter(
 
 
 def _importer_of(filename: str) -> object | None:
-    """What the import system finds at a path: a finder for a directory or an archive, None for a plain file."""
+    """Ask the import system for a finder: there is one for a directory or an archive."""
     cache = sys.path_importer_cache
     if filename in cache:
         return cache[filename]
-    cache[filename] = None  # type: ignore[assignment]
+    cache[filename] = None
     for hook in sys.path_hooks:
         try:
             importer = hook(filename)
@@ -183,15 +186,16 @@ def _importer_of(filename: str) -> object | None:
 def _runpy(
     name: str, instrumentation: Instrumentation, *, alter_argv: bool, archives: bool = False
 ) -> Start:
-    """A module, through `runpy`, as the interpreter does."""
+    """Start a module through `runpy`, as the interpreter does."""
     import runpy
 
     instrumentation.hook_imports(main=name, archives=archives)
-    return Start("module", [runpy._run_module_as_main, name, alter_argv])  # type: ignore[attr-defined]
+    run_module = runpy._run_module_as_main  # type: ignore[attr-defined]
+    return Start("module", [run_module, name, alter_argv])
 
 
 def _command(text: str, instrumentation: Instrumentation) -> Start:
-    """The code of `-c`."""
+    """Start the text of `-c`."""
     try:
         code = instrumentation.load(text, "<string>")
     except _COMPILER_ERRORS:
@@ -201,12 +205,13 @@ def _command(text: str, instrumentation: Instrumentation) -> Start:
         import linecache
 
         by_code = hasattr(linecache, "_interactive_cache")
-        linecache._register_code(code if by_code else "<string>", text, "<string>")  # type: ignore[attr-defined]
+        register = linecache._register_code  # type: ignore[attr-defined]
+        register(code if by_code else "<string>", text, "<string>")
     return Start("code", [code])
 
 
 def _script(source: bytes, filename: str, instrumentation: Instrumentation) -> Start:
-    """The code of a file or of standard input."""
+    """Start a file or what came from standard input."""
     external = _external()
     loader = external.SourceFileLoader
     note = ""
@@ -228,7 +233,7 @@ def _script(source: bytes, filename: str, instrumentation: Instrumentation) -> S
 
 
 def _compiled(content: bytes) -> object:
-    """The code object in a `.pyc` file."""
+    """Take the code object out of a `.pyc` file."""
     import marshal
 
     if content[:4] != _external().MAGIC_NUMBER:

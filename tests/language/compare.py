@@ -114,7 +114,7 @@ def expectations() -> list[tuple[str, str]]:
 
 
 def compare(module: str, options: argparse.Namespace) -> tuple[str, int, list[str], list[str]]:
-    """Compare the two runs of one module: name, number of tests, differences, expected differences."""
+    """Compare the two runs of one module: name, number of tests, differences, expected ones."""
     plain = run(module, options, recorded=False)
     recorded = run(module, options, recorded=True)
     if options.keep:

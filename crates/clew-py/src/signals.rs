@@ -24,10 +24,7 @@ pub fn release_termination(_py: Python<'_>) {}
 const FINISH_DEPTH: c_int = 1000;
 
 /// Calls Clew's own Python code so that the program's trace and profile functions do not see it.
-pub fn without_tracing<'py>(
-    py: Python<'py>,
-    body: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
-) {
+pub fn without_tracing<'py>(py: Python<'py>, body: impl FnOnce() -> PyResult<Bound<'py, PyAny>>) {
     let error = PyErr::take(py);
     // SAFETY: the lock is held, so the thread state is live; entering and leaving are paired.
     unsafe { ffi::PyThreadState_EnterTracing(ffi::PyThreadState_Get()) };
@@ -82,7 +79,11 @@ impl Drop for Held {
     fn drop(&mut self) {
         // SAFETY: the mask is the one that `hold` found.
         unsafe {
-            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.before, std::ptr::null_mut());
+            libc::pthread_sigmask(
+                libc::SIG_SETMASK,
+                &raw const self.before,
+                std::ptr::null_mut(),
+            );
         }
     }
 }

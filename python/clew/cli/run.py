@@ -1,7 +1,7 @@
 """`clew run`: record a program while it runs.
 
-The options are read by hand: `argparse` and what it imports would be found loaded by the program, and would take a
-quarter of the start-up that Clew allows itself.
+The options are read by hand: `argparse` and what it imports would be found loaded by the program,
+and would take a quarter of the start-up that Clew allows itself.
 """
 
 import sys
@@ -10,18 +10,22 @@ from clew.running import Program, run
 
 __all__ = ["main"]
 
-USAGE = "clew run [-q] [--detail statement|call|op] [--include GLOB] [--exclude GLOB] [--store URL] [--max-log SIZE] SCRIPT | -m MODULE | -c CODE [ARGS...]"
+USAGE = (
+    "clew run [-q] [--detail statement|call|op] [--include GLOB] [--exclude GLOB] [--store URL]"
+    " [--max-log SIZE] SCRIPT | -m MODULE | -c CODE [ARGS...]"
+)
 
 _HELP = f"""usage: {USAGE}
 
 Run a program as python would, and record what it does.
 
-  -m MODULE, -c CODE   run a module or a text instead of a script; - reads a script from standard input
+  -m MODULE, -c CODE   run a module or a text instead of a script; - reads one from standard input
   --detail LEVEL       statement (the default): which statement read and wrote what;
                        call: and every call; op: and every operation
-  --include GLOB       also record imported modules of this dotted name (or path, with a slash); may be repeated
+  --include GLOB       also record imported modules of this dotted name (or path, with a slash);
+                       may be repeated
   --exclude GLOB       do not record these; goes before --include
-  --store URL          where to keep the recording (default: CLEW_STORE, or .clew here or in a parent directory)
+  --store URL          where to keep the recording (default: CLEW_STORE, or .clew here or above)
   --max-log SIZE       cap of the event log, such as 500M or 2G
   -q, --quiet          print no line about the recording
   -h, --help           show this
@@ -36,7 +40,10 @@ class _Wrong(Exception):
 
 
 def main(arguments: list[str]) -> int:
-    """Carry out `clew run ARGUMENTS`. Returns only on a mistake in the command line, for help, or under `-i`."""
+    """Carry out `clew run ARGUMENTS`.
+
+    Returns only for a mistake in the command line, for help, or under `python -i`.
+    """
     try:
         program = _parse(arguments)
         if program is None:
@@ -46,7 +53,9 @@ def main(arguments: list[str]) -> int:
     except _Wrong as problem:
         message = str(problem)
     except OSError as problem:
-        message = f"cannot run {problem.filename!r}: {problem.strerror}; check the path of the script"
+        message = (
+            f"cannot run {problem.filename!r}: {problem.strerror}; check the path of the script"
+        )
     except Exception as problem:
         message = f"a defect in Clew: {type(problem).__name__}: {problem}; please report it"
     sys.stderr.write(f"clew: error: {message}\n")
@@ -85,7 +94,9 @@ def _parse(arguments: list[str]) -> Program | None:
         elif word.startswith("-") and word != "-":
             raise _Wrong(f"unknown option {word}; usage: {USAGE}")
         if word.endswith(".ipynb"):
-            raise _Wrong(f"{word!r} is a notebook; export it first: jupyter nbconvert --to script {word}")
+            raise _Wrong(
+                f"{word!r} is a notebook; export it first: jupyter nbconvert --to script {word}"
+            )
         return _program("script", word, rest, given, lists, quiet=quiet)
     raise _Wrong(f"nothing to run; usage: {USAGE}")
 
@@ -123,7 +134,7 @@ def _program(
 
 
 def _size(text: str) -> int:
-    """A number of bytes: `500M`, `2G`, `1000000`."""
+    """Read a number of bytes: `500M`, `2G`, `1000000`."""
     plain = text.strip().upper().removesuffix("B").removesuffix("I")
     number, unit = (plain[:-1], plain[-1]) if plain[-1:] in _UNITS and plain else (plain, "")
     try:

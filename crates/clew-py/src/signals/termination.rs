@@ -141,7 +141,11 @@ fn end_recording(signal: c_int) {
     let (Some(finish), Some(namespace)) = (take(py, &FINISH), take(py, &NAMESPACE)) else {
         return;
     };
-    let name = if signal == libc::SIGHUP { "SIGHUP" } else { "SIGTERM" };
+    let name = if signal == libc::SIGHUP {
+        "SIGHUP"
+    } else {
+        "SIGTERM"
+    };
     without_tracing(py, || finish.call1((128 + signal, name, namespace)));
 }
 
