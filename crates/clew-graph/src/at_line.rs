@@ -181,7 +181,7 @@ fn comes_before(facts: &Facts<'_>, changer: StatementId, id: StatementId) -> boo
         }
         _ => false,
     });
-    let raised = facts.trace.raised.iter().any(|r| r.source.0 == 0 && leaves(r.raiser, r.catcher));
+    let raised = facts.raised().iter().any(|r| leaves(r.raiser, r.catcher));
     let ended = facts.trace.ended_by.is_some_and(|last| last >= start && last < id);
     !(jumped || raised || ended)
 }

@@ -18,7 +18,7 @@ mod jumps;
 mod needs;
 mod rest;
 
-use clew_trace::{Arm, FlowKind, NameId, ScopeId, StatementId, StatementKind};
+use clew_trace::{Arm, FlowKind, NameId, ScopeId, ScopeKind, StatementId, StatementKind};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -57,7 +57,6 @@ impl Reason {
 pub(crate) struct Analysis<'a> {
     pub(crate) facts: Facts<'a>,
     pub(crate) fresh: Fresh,
-    pub(crate) effects: Effects,
     pub(crate) foreign: Foreign,
     pub(crate) imports: Imports,
     /// The module's flow, and what units bind in it other than by their own text.
@@ -80,12 +79,13 @@ pub(crate) struct Analysis<'a> {
     pub(crate) loop_jumps: Vec<StatementId>,
     bare_returns: Vec<StatementId>,
     plain_classes: FxHashSet<StatementId>,
+    /// Functions whose decorators may keep results.
+    cached: Vec<StatementId>,
 }
 
 impl<'a> Analysis<'a> {
     pub(crate) fn new(facts: Facts<'a>) -> Self {
         let fresh = Fresh::new(&facts);
-        let effects = Effects::new(&facts, &fresh);
         let imports = Imports::new(&facts);
         let foreign = Foreign::new(&facts);
         let hidden = foreign.hidden_bindings(&facts);
@@ -126,12 +126,12 @@ impl<'a> Analysis<'a> {
             }
         }
         let plain_classes = classes::plain_classes(&facts);
+        let cached = functions::cached(&facts);
         let lambdas = functions::lambdas(&facts);
         let foreign_mentions = foreign.mentioned(&facts);
         Self {
             facts,
             fresh,
-            effects,
             foreign,
             imports,
             module,
@@ -146,6 +146,7 @@ impl<'a> Analysis<'a> {
             loop_jumps,
             bare_returns,
             plain_classes,
+            cached,
         }
     }
 
@@ -177,8 +178,14 @@ pub(crate) struct Closure<'p, 'a> {
     work: VecDeque<StatementId>,
     flows: FxHashMap<ScopeId, Flow>,
     seen: FxHashSet<(ScopeId, Version)>,
+    /// Names that kept text uses as top-level names, attributes or string keys.
     mentioned: Vec<bool>,
+    /// Names that kept text uses as attributes or string keys.
+    attributes: Vec<bool>,
     functions: functions::Functions,
+    effects: Effects<'p, 'a>,
+    /// Variables bound by functions other than their own, of which the bindings are needed.
+    demanded: FxHashSet<(ScopeId, NameId)>,
     cells: FxHashSet<(ScopeId, NameId)>,
     /// Names that `clew.save` and the like are called by, when a saved value is asked for.
     extra_roots: Vec<NameId>,
@@ -198,7 +205,10 @@ impl<'p, 'a> Closure<'p, 'a> {
             flows: FxHashMap::default(),
             seen: FxHashSet::default(),
             mentioned: analysis.foreign_mentions.clone(),
+            attributes: analysis.foreign_mentions.clone(),
             functions: functions::Functions::new(facts),
+            effects: Effects::new(facts, &analysis.fresh),
+            demanded: FxHashSet::default(),
             cells: FxHashSet::default(),
             extra_roots: Vec::new(),
         };
@@ -260,6 +270,8 @@ impl<'p, 'a> Closure<'p, 'a> {
             self.keep_declarations();
             self.keep_docstrings();
             self.keep_generators();
+            self.keep_cached();
+            self.keep_releases();
             if self.work.is_empty() && before == (self.kept.len(), self.arms.len()) {
                 // Last, because a kept statement may import the module anyway.
                 self.keep_importers();
@@ -285,8 +297,15 @@ impl<'p, 'a> Closure<'p, 'a> {
         if !facts.ran(id) {
             return;
         }
-        for name in facts.names_in(id) {
-            self.mention(name);
+        for site in &statement.uses {
+            match facts.table.scope(site.scope).kind {
+                ScopeKind::Function => {}
+                ScopeKind::Class => self.mention_attribute(site.name),
+                _ => self.mention(site.name),
+            }
+        }
+        for &name in &statement.mentions {
+            self.mention_attribute(name);
         }
         self.need_names(id);
         if facts.table.is_unit(id) {
@@ -318,12 +337,25 @@ impl<'p, 'a> Closure<'p, 'a> {
         }
     }
 
-    /// A name stands in kept text: what it may stand for elsewhere than in a variable must stay.
+    /// A top-level name stands in kept text: functions that it may stand for must stay.
     fn mention(&mut self, name: NameId) {
         let name = self.facts.plain(name);
         if !std::mem::replace(&mut self.mentioned[name.index()], true) {
             self.name_mentioned(name);
         }
+    }
+
+    /// An attribute or string key stands in kept text: members that it may stand for must stay.
+    fn mention_attribute(&mut self, name: NameId) {
+        self.mention(name);
+        let name = self.facts.plain(name);
+        if !std::mem::replace(&mut self.attributes[name.index()], true) {
+            self.attribute_mentioned(name);
+        }
+    }
+
+    fn is_attribute(&self, name: NameId) -> bool {
+        self.attributes[self.facts.plain(name).index()]
     }
 
     fn is_mentioned(&self, name: NameId) -> bool {

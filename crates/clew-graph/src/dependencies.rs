@@ -144,7 +144,7 @@ impl Builder<'_, '_> {
                 }
             }
         }
-        for raised in facts.trace.raised.iter().filter(|raised| raised.source == SourceId(0)) {
+        for raised in facts.raised().iter() {
             self.edge(raised.raiser, raised.catcher, EdgeKind::Control, None);
         }
     }

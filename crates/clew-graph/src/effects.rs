@@ -10,6 +10,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::facts::{region, Facts, Touch};
 use crate::fresh::Fresh;
+use crate::looks;
 use crate::scan::{standing, Standing, TokenKind, Tokens};
 
 /// What a name in a statement denotes: a local variable of one function, or whatever is called so elsewhere
@@ -36,17 +37,7 @@ struct Entered<'a> {
 }
 
 /// Names that may stand for functions with effects.
-pub(crate) struct Effects {
-    /// For each name of the program, other than as a local variable.
-    named: Vec<bool>,
-    local: FxHashSet<(ScopeId, NameId)>,
-    /// Whether operators, loops or attribute accesses may run functions with effects.
-    implicit: bool,
-    /// Whether entering a `with` block may.
-    in_with: bool,
-}
-
-struct Analysis<'f, 'a> {
+pub(crate) struct Effects<'f, 'a> {
     facts: &'f Facts<'a>,
     fresh: &'f Fresh,
     sites: FxHashMap<Meaning<'a>, Vec<Site>>,
@@ -58,13 +49,15 @@ struct Analysis<'f, 'a> {
     /// Dangerous names whose sites are still to be visited, and names of functions that return dangerous ones.
     work: Vec<Meaning<'a>>,
     returned: Vec<Meaning<'a>>,
+    /// Whether operators, loops or attribute accesses may run functions with effects.
     implicit: bool,
+    /// Whether entering a `with` block may.
     in_with: bool,
 }
 
-impl Effects {
-    pub(crate) fn new(facts: &Facts<'_>, fresh: &Fresh) -> Self {
-        let mut analysis = Analysis {
+impl<'f, 'a> Effects<'f, 'a> {
+    pub(crate) fn new(facts: &'f Facts<'a>, fresh: &'f Fresh) -> Self {
+        let mut effects = Self {
             facts,
             fresh,
             sites: FxHashMap::default(),
@@ -78,44 +71,51 @@ impl Effects {
             implicit: false,
             in_with: false,
         };
-        analysis.collect_functions();
-        if !analysis.functions.is_empty() {
-            analysis.collect_sites();
-            analysis.start();
-            analysis.spread();
+        effects.collect_functions();
+        if !effects.functions.is_empty() {
+            effects.collect_sites();
+            effects.start();
+            effects.spread();
         }
-        let named = (0..facts.table.names.len() as u32).map(|index| {
-            let plain = facts.name(facts.plain(NameId(index)));
-            analysis.dangerous.contains(&Meaning::Named(plain))
-        });
-        let local = analysis.dangerous.iter().filter_map(|meaning| match *meaning {
-            Meaning::Local(0, scope, name) => Some((scope, name)),
-            _ => None,
-        });
-        Self {
-            named: named.collect(),
-            local: local.collect(),
-            implicit: analysis.implicit,
-            in_with: analysis.in_with,
-        }
+        effects
     }
 
     /// Whether what the statement's own text calls may change something.
-    pub(crate) fn calls(&self, facts: &Facts<'_>, id: StatementId) -> bool {
+    pub(crate) fn calls(&self, id: StatementId) -> bool {
+        if self.functions.is_empty() {
+            return false;
+        }
+        let facts = self.facts;
         let statement = facts.statement(id);
         let is_definition = matches!(statement.kind, StatementKind::Function | StatementKind::Class);
-        statement.uses.iter().filter(|site| !(is_definition && site.delayed)).any(|site| {
-            match facts.table.scope(site.scope).kind {
-                ScopeKind::Function => self.local.contains(&(site.scope, site.name)),
-                _ => self.named[site.name.index()],
-            }
-        }) || statement.mentions.iter().any(|name| self.named[name.index()])
+        let mut uses = statement.uses.iter().filter(|site| !(is_definition && site.delayed));
+        uses.any(|site| self.dangerous.contains(&self.in_scope(0, site.scope, site.name)))
+            || statement.mentions.iter().any(|name| self.dangerous.contains(&self.named(0, *name)))
             || self.implicit && statement.may_raise && !is_definition && !facts.touch(id).output
             || self.in_with && statement.kind == StatementKind::With
     }
+
+    /// Whether operators, loops or attribute accesses may run functions with effects.
+    pub(crate) const fn are_implicit(&self) -> bool {
+        self.implicit
+    }
+
+    /// Functions that bind this variable of another scope have an effect from now on: something needs the variable.
+    pub(crate) fn demand(&mut self, scope: ScopeId, name: NameId) {
+        let facts = self.facts;
+        for id in facts.statements().filter(|id| facts.ran(*id)) {
+            let binds = facts.statement(id).defines.iter().any(|define| define.scope == scope && define.name == name);
+            if binds && facts.home(id).0 != facts.region(scope) {
+                if let Some(function) = self.function_of((0, id)) {
+                    self.make_effectful(function);
+                }
+            }
+        }
+        self.spread();
+    }
 }
 
-impl<'a> Analysis<'_, 'a> {
+impl<'a> Effects<'_, 'a> {
     fn table(&self, source: u32) -> &'a SourceTable {
         &self.facts.program.tables[source as usize]
     }
@@ -190,6 +190,9 @@ impl<'a> Analysis<'_, 'a> {
     }
 
     /// Functions with effects of their own.
+    ///
+    /// Binding a top-level name or another function's variable counts only when something needs it, see [`Self::demand`]
+    /// (in imported modules, which are kept whole, always).
     fn start(&mut self) {
         let facts = self.facts;
         let mut touched: FxHashMap<Site, Touch> = FxHashMap::default();
@@ -197,21 +200,25 @@ impl<'a> Analysis<'_, 'a> {
             touched.entry((touch.source.0, touch.statement)).or_default().add(touch.kind);
         }
         for (source, table) in facts.program.tables.iter().enumerate() {
+            let text = facts.program.texts.get(source).map_or("", String::as_str);
             for index in 0..table.statements.len() as u32 {
                 let site = (source as u32, StatementId(index));
                 if source == 0 && !facts.ran(site.1) {
                     continue;
                 }
-                let lasts = touched.get(&site).is_some_and(|touch| touch.lasts());
                 let statement = self.statement(site);
-                if lasts && statement.uses.iter().any(|used| used.delayed) {
+                let touch = touched.get(&site).copied().unwrap_or_default();
+                if touch.lasts() && statement.uses.iter().any(|used| used.delayed) {
                     // Perhaps a lambda in it did that.
                     self.hand_out(site);
                 }
                 let Some(function) = self.function_of(site) else { continue };
+                let is_user = |name: &str| facts.is_user_function(name);
+                let for_effect = !touch.output && looks::calls_for_effect(text, statement, is_user);
+                let lasts = touch.lasts() || for_effect || looks::stores(text, statement);
                 let is_local = source == 0 && self.fresh.mutated_by(site.1).is_some();
                 let changes = lasts && !is_local && !self.initialises(site, function);
-                let binds_outside = statement.defines.iter().any(|define| {
+                let binds_outside = source > 0 && statement.defines.iter().any(|define| {
                     region(table, define.scope) != region(table, statement.scope)
                 });
                 if changes || binds_outside || statement.kind == StatementKind::Raise {

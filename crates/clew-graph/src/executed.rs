@@ -63,6 +63,11 @@ impl Executed {
         self.ran[statement.index()]
     }
 
+    /// Whether a mark tells that the statement, or something in it, ran.
+    pub(crate) fn is_marked(&self, statement: StatementId) -> bool {
+        self.marked[statement.index()]
+    }
+
     /// Whether a mark tells that a statement of the block ran.
     pub(crate) fn surely_ran(&self, block: &[StatementId]) -> bool {
         block.iter().any(|statement| self.marked[statement.index()])

@@ -4,12 +4,13 @@
 //! [`crate::effects`] only.
 
 use clew_trace::{
-    Arm, Flow, FunctionEntry, NameId, RunTrace, ScopeId, ScopeKind, SourceId, SourceTable, Statement, StatementId,
+    Arm, Flow, FunctionEntry, NameId, Raised, RunTrace, ScopeId, ScopeKind, SourceId, SourceTable, Statement, StatementId,
     StatementKind, WriteKind,
 };
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::executed::Executed;
+use crate::looks;
 use crate::program::Program;
 use crate::Error;
 
@@ -120,6 +121,9 @@ pub(crate) struct Facts<'a> {
     /// For each scope, the units that entered it, ascending.
     entered: Vec<Vec<StatementId>>,
     touched: Vec<Touch>,
+    raised: Vec<Raised>,
+    /// Names under which functions of any source were entered.
+    entered_names: FxHashSet<&'a str>,
     /// Statements by the top-level name they bind.
     binders: FxHashMap<NameId, Vec<StatementId>>,
     /// `def` statements by the name they bind, without the class prefix of private names.
@@ -139,13 +143,16 @@ impl<'a> Facts<'a> {
         }
         let trace = program.trace;
         let blocks = Blocks::new(table);
-        let entered = entered(table, trace);
+        let mut entered = entered(table, trace);
         let marks = marks(table, trace);
         let is_entered = |id: StatementId| match (table.statement(id).kind, table.statement(id).opens) {
             (StatementKind::Function, Some(scope)) => !entered[scope.index()].is_empty(),
             _ => true,
         };
         let executed = Executed::new(table, text, &blocks, marks.into_iter(), is_entered, true);
+        enter_what_ran(table, &executed, &mut entered);
+        let inner_loop = inner_loops(table);
+        let raised = raised(table, trace, &executed, &inner_loop);
         let ids: FxHashMap<&str, NameId> =
             table.names.iter().enumerate().map(|(i, name)| (name.as_str(), NameId(i as u32))).collect();
         let plain: Vec<NameId> = table
@@ -171,11 +178,13 @@ impl<'a> Facts<'a> {
             table,
             text,
             trace,
-            executed,
             home: homes(table),
-            inner_loop: inner_loops(table),
+            touched: touched(table, text, trace, &executed),
+            executed,
+            inner_loop,
             entered,
-            touched: touched(table, trace),
+            raised,
+            entered_names: entered_names(program),
             binders,
             defs,
             ids,
@@ -240,6 +249,16 @@ impl<'a> Facts<'a> {
     /// What a statement of the program was seen to do.
     pub(crate) fn touch(&self, id: StatementId) -> Touch {
         self.touched[id.index()]
+    }
+
+    /// Exceptions that something in the program caught.
+    pub(crate) fn raised(&self) -> &[Raised] {
+        &self.raised
+    }
+
+    /// Whether a function of any source was entered under this name.
+    pub(crate) fn is_user_function(&self, name: &str) -> bool {
+        self.entered_names.contains(name)
     }
 
     /// Functions that a unit entered.
@@ -396,11 +415,68 @@ fn marks(table: &SourceTable, trace: &RunTrace) -> Vec<StatementId> {
     executed.iter().copied().chain(flows).chain(entries).filter(|id| id.index() < known).collect()
 }
 
-fn touched(table: &SourceTable, trace: &RunTrace) -> Vec<Touch> {
+/// A function whose body ran without a unit that entered it is one that its `class` or `def` statement called.
+fn enter_what_ran(table: &SourceTable, executed: &Executed, entered: &mut [Vec<StatementId>]) {
+    for (index, statement) in table.statements.iter().enumerate() {
+        let id = StatementId(index as u32);
+        let units = &mut entered[statement.scope.index()];
+        let is_body = table.scope(statement.scope).kind == ScopeKind::Function && !statement.is_docstring;
+        if is_body && units.is_empty() && executed.is_marked(id) {
+            units.push(table.unit_of(id));
+        }
+    }
+}
+
+/// Exceptions that the trace shows, and those of top-level `raise` statements after which the program went on.
+fn raised(
+    table: &SourceTable,
+    trace: &RunTrace,
+    executed: &Executed,
+    inner_loop: &[Option<StatementId>],
+) -> Vec<Raised> {
+    let known = table.statements.len();
+    let is_known = |raised: &&Raised| {
+        raised.source == SourceId(0) && raised.catcher.index() < known && raised.raiser.index() < known
+    };
+    let mut all: Vec<Raised> = trace.raised.iter().filter(is_known).copied().collect();
+    for (index, statement) in table.statements.iter().enumerate() {
+        let raiser = StatementId(index as u32);
+        let once = statement.scope == MODULE && inner_loop[index].is_none() && executed.ran(raiser);
+        let is_told = trace.ended_by == Some(raiser) || all.iter().any(|raised| raised.raiser == raiser);
+        if statement.kind != StatementKind::Raise || !once || is_told {
+            continue;
+        }
+        let mut inner = raiser;
+        while let Some(around) = table.statement(inner).parent {
+            let in_body = table.statement(inner).arm == Arm::Body;
+            if in_body && matches!(table.statement(around).kind, StatementKind::Try | StatementKind::With) {
+                all.push(Raised { source: SourceId(0), catcher: around, raiser });
+                break;
+            }
+            inner = around;
+        }
+    }
+    all.sort_unstable();
+    all
+}
+
+fn entered_names<'a>(program: &Program<'a>) -> FxHashSet<&'a str> {
+    let scopes = program.trace.entries.iter().filter_map(|entry| {
+        program.tables.get(entry.source.index()).and_then(|table| table.scopes.get(entry.scope.index()))
+    });
+    scopes.map(|scope| scope.name.as_str()).collect()
+}
+
+fn touched(table: &SourceTable, text: &str, trace: &RunTrace, executed: &Executed) -> Vec<Touch> {
     let mut touched = vec![Touch::default(); table.statements.len()];
     for touch in trace.touched.iter().filter(|touch| touch.source == SourceId(0)) {
         if let Some(slot) = touched.get_mut(touch.statement.index()) {
             slot.add(touch.kind);
+        }
+    }
+    for (index, statement) in table.statements.iter().enumerate() {
+        if executed.ran(StatementId(index as u32)) && looks::stores(text, statement) {
+            touched[index].object = true;
         }
     }
     touched

@@ -1,26 +1,37 @@
 //! Bindings and mentions that the program's own top-level text does not show: top-level names bound inside
-//! functions (`global`), star imports and `exec`, and what imported modules of the user do with their own names.
+//! functions (`global`), star imports and `exec`, and the top-level names of the user's other modules.
+//!
+//! A name of another module is a variable of the program's flow when something binds it after the module's import:
+//! a function there by `global`, or anybody by a store to the module's attribute. Units bind and read such variables
+//! through the functions that they enter, and by writing `module.name`.
 
-use clew_trace::{NameId, ScopeId, SourceId};
-use rustc_hash::FxHashMap;
+use clew_trace::{NameId, ScopeId, SourceId, SourceTable, Statement, StatementId, StatementKind};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::facts::{region, Facts, MODULE};
 use crate::flow::build::HiddenBindings;
 use crate::flow::Variable;
+use crate::imports::Imports;
+use crate::looks;
 
 /// Builtins that read or bind names which are not written.
 const READERS: [&str; 6] = ["eval", "exec", "globals", "locals", "vars", "dir"];
 const BINDERS: [&str; 4] = ["exec", "globals", "locals", "vars"];
 
+type Function = (SourceId, ScopeId);
+
 /// Names of imported modules, and builtins that see all names.
 #[derive(Default)]
 pub(crate) struct Foreign {
-    /// Top-level names of imported modules that functions there bind.
+    /// Top-level names of imported modules that are bound after their import.
     variables: FxHashMap<(SourceId, NameId), Variable>,
-    uses: FxHashMap<(SourceId, ScopeId), Vec<Variable>>,
-    binds: FxHashMap<(SourceId, ScopeId), Vec<Variable>>,
     names: Vec<String>,
     first: u32,
+    uses: FxHashMap<Function, Vec<Variable>>,
+    binds: FxHashMap<Function, Vec<Variable>>,
+    /// Variables that statements of the program read and bind by writing `module.name`.
+    read_by: FxHashMap<StatementId, Vec<Variable>>,
+    bound_by: FxHashMap<StatementId, Vec<Variable>>,
     readers: Vec<NameId>,
     binders: Vec<NameId>,
 }
@@ -37,34 +48,78 @@ impl Foreign {
             binders: builtin(&BINDERS),
             ..Self::default()
         };
-        for (source, table) in facts.program.tables.iter().enumerate().skip(1) {
-            let source = SourceId(source as u32);
-            for statement in &table.statements {
+        if facts.program.tables.len() > 1 {
+            let modules = Modules::new(facts);
+            foreign.collect_bindings(facts, &modules);
+            foreign.collect_reads(facts, &modules);
+        }
+        foreign
+    }
+
+    fn variable(&mut self, facts: &Facts<'_>, source: SourceId, name: NameId) -> Variable {
+        let next = Variable(self.first + self.names.len() as u32);
+        let variable = *self.variables.entry((source, name)).or_insert(next);
+        if variable == next {
+            self.names.push(facts.program.tables[source.index()].name(name).to_owned());
+        }
+        variable
+    }
+
+    fn collect_bindings(&mut self, facts: &Facts<'_>, modules: &Modules) {
+        for (number, table) in facts.program.tables.iter().enumerate() {
+            let source = SourceId(number as u32);
+            let text = facts.program.texts.get(number).map_or("", String::as_str);
+            for (index, statement) in table.statements.iter().enumerate() {
                 let scope = region(table, statement.scope);
-                for define in statement.defines.iter().filter(|d| d.scope == MODULE && scope != MODULE) {
-                    let next = Variable(foreign.first + foreign.names.len() as u32);
-                    let variable = *foreign.variables.entry((source, define.name)).or_insert(next);
-                    if variable == next {
-                        foreign.names.push(table.name(define.name).to_owned());
-                    }
-                    foreign.binds.entry((source, scope)).or_default().push(variable);
+                let mut bound = Vec::new();
+                if number > 0 && scope != MODULE {
+                    bound.extend(statement.defines.iter().filter(|d| d.scope == MODULE).map(|d| (source, d.name)));
                 }
-            }
-            for statement in &table.statements {
-                let scope = region(table, statement.scope);
-                for site in statement.uses.iter().filter(|site| site.scope == MODULE) {
-                    if let Some(variable) = foreign.variables.get(&(source, site.name)) {
-                        foreign.uses.entry((source, scope)).or_default().push(*variable);
+                if looks::stores(text, statement) || sets_attribute(table, statement) {
+                    bound.extend(modules.attributes(facts, source, statement));
+                }
+                for (of, name) in bound {
+                    let variable = self.variable(facts, of, name);
+                    if number == 0 {
+                        self.bound_by.entry(StatementId(index as u32)).or_default().push(variable);
                     }
+                    self.binds.entry((source, scope)).or_default().push(variable);
                 }
             }
         }
-        foreign
+    }
+
+    fn collect_reads(&mut self, facts: &Facts<'_>, modules: &Modules) {
+        for (number, table) in facts.program.tables.iter().enumerate() {
+            let source = SourceId(number as u32);
+            for (index, statement) in table.statements.iter().enumerate() {
+                let scope = region(table, statement.scope);
+                let own = statement.uses.iter().filter(|site| number > 0 && site.scope == MODULE);
+                let own = own.map(|site| (source, site.name));
+                let read: Vec<Variable> = own
+                    .chain(modules.attributes(facts, source, statement))
+                    .filter_map(|key| self.variables.get(&key).copied())
+                    .collect();
+                if read.is_empty() {
+                    continue;
+                }
+                if number == 0 {
+                    self.read_by.insert(StatementId(index as u32), read);
+                } else {
+                    self.uses.entry((source, scope)).or_default().extend(read);
+                }
+            }
+        }
     }
 
     /// Variables of the module's flow that a function of an imported module reads.
     pub(crate) fn uses(&self, source: SourceId, scope: ScopeId) -> &[Variable] {
         self.uses.get(&(source, scope)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Variables of other modules that a statement of the program reads.
+    pub(crate) fn read_by(&self, id: StatementId) -> &[Variable] {
+        self.read_by.get(&id).map_or(&[], Vec::as_slice)
     }
 
     /// The text of a variable of the module's flow.
@@ -104,24 +159,30 @@ impl Foreign {
     pub(crate) fn hidden_bindings(&self, facts: &Facts<'_>) -> HiddenBindings {
         let mut hidden = HiddenBindings::default();
         let mut by_scope: FxHashMap<ScopeId, Vec<Variable>> = FxHashMap::default();
-        let mut dynamic: Vec<ScopeId> = Vec::new();
+        let mut dynamic: FxHashSet<ScopeId> = FxHashSet::default();
+        let namespaces = self.names_of_namespaces(facts);
         for id in facts.statements().filter(|id| facts.ran(*id)) {
             let statement = facts.statement(id);
             let (scope, anchor) = facts.home(id);
-            let bound = statement.defines.iter().filter(|define| define.scope == MODULE);
-            let bound = bound.map(|define| Variable(define.name.0));
+            let defined = statement.defines.iter().filter(|define| define.scope == MODULE);
+            let defined = defined.map(|define| Variable(define.name.0));
+            let stored = self.bound_by.get(&id).into_iter().flatten().copied();
             if scope != MODULE {
-                by_scope.entry(scope).or_default().extend(bound);
+                by_scope.entry(scope).or_default().extend(defined.chain(stored));
             } else if anchor != id {
-                hidden.in_calls.entry(anchor).or_default().extend(bound);
+                hidden.in_calls.entry(anchor).or_default().extend(defined.chain(stored));
+            } else {
+                let stored: Vec<Variable> = stored.collect();
+                if !stored.is_empty() {
+                    hidden.in_calls.entry(id).or_default().extend(stored);
+                }
             }
-            let binds_anything = facts.is_star_import(id)
-                || statement.uses.iter().any(|site| site.scope == MODULE && self.binders.contains(&site.name))
-                    && facts.table.scope(statement.scope).dynamic_names;
-            if binds_anything && scope == MODULE {
-                hidden.anything.insert(anchor);
-            } else if binds_anything {
-                dynamic.push(scope);
+            if self.binds_anything(facts, id, &namespaces) {
+                if scope == MODULE {
+                    hidden.anything.insert(anchor);
+                } else {
+                    dynamic.insert(scope);
+                }
             }
         }
         for entry in &facts.trace.entries {
@@ -143,5 +204,98 @@ impl Foreign {
             bound.dedup();
         }
         hidden
+    }
+
+    /// Whether the statement may bind names of the program, or replace builtins, without its text showing which.
+    fn binds_anything(&self, facts: &Facts<'_>, id: StatementId, namespaces: &FxHashSet<NameId>) -> bool {
+        let statement = facts.statement(id);
+        let used = || statement.uses.iter().filter(|site| site.scope == MODULE).map(|site| site.name);
+        let is_builtins = |name: NameId| matches!(facts.name(name), "builtins" | "__builtins__");
+        facts.is_star_import(id)
+            || used().any(|name| self.binders.contains(&name))
+                && facts.table.scope(statement.scope).dynamic_names
+                && !executes_elsewhere(facts.header_text(id))
+            || facts.touch(id).object && used().any(|name| namespaces.contains(&name) || is_builtins(name))
+    }
+
+    /// Names that may hold the program's own namespace: `names = globals()`.
+    fn names_of_namespaces(&self, facts: &Facts<'_>) -> FxHashSet<NameId> {
+        let mut found = FxHashSet::default();
+        for id in facts.statements().filter(|id| facts.ran(*id) && facts.table.is_unit(*id)) {
+            let statement = facts.statement(id);
+            let holds = statement.uses.iter().any(|site| {
+                site.scope == MODULE && self.binders.contains(&site.name) && facts.name(site.name) != "exec"
+            });
+            if holds && statement.kind == StatementKind::Assign {
+                found.extend(statement.defines.iter().map(|define| define.name));
+            }
+        }
+        found
+    }
+}
+
+/// Whether the text is one call of `exec` that is given a namespace of its own.
+fn executes_elsewhere(own: &str) -> bool {
+    use crate::scan::{TokenKind, Tokens};
+    own.starts_with("exec(")
+        && !own.contains("globals(")
+        && !own.contains("locals(")
+        && Tokens::new(own).any(|token| token.kind == TokenKind::Mark(b',') && token.depth == 1)
+}
+
+/// Whether the statement calls `setattr` or `delattr`.
+fn sets_attribute(table: &SourceTable, statement: &Statement) -> bool {
+    statement.uses.iter().any(|site| matches!(table.name(site.name), "setattr" | "delattr"))
+}
+
+/// Which names of which source stand for which other sources.
+struct Modules {
+    /// Sources by module name.
+    sources: FxHashMap<String, SourceId>,
+    imports: Vec<Imports>,
+    /// For each source, its names by text.
+    ids: Vec<FxHashMap<String, NameId>>,
+}
+
+impl Modules {
+    fn new(facts: &Facts<'_>) -> Self {
+        let tables = facts.program.tables;
+        let records = facts.trace.sources.iter().enumerate().skip(1);
+        let text = |number: usize| facts.program.texts.get(number).map_or("", String::as_str);
+        Self {
+            sources: records
+                .filter(|(number, _)| *number < tables.len())
+                .map(|(number, record)| (record.module.clone(), SourceId(number as u32)))
+                .collect(),
+            imports: tables.iter().enumerate().map(|(n, table)| Imports::of(table, text(n), |_| true)).collect(),
+            ids: tables
+                .iter()
+                .map(|table| table.names.iter().enumerate().map(|(i, name)| (name.clone(), NameId(i as u32))).collect())
+                .collect(),
+        }
+    }
+
+    /// Names of other modules that the statement may mean by `module.name`, or that it imports.
+    fn attributes(&self, facts: &Facts<'_>, source: SourceId, statement: &Statement) -> Vec<(SourceId, NameId)> {
+        let table = &facts.program.tables[source.index()];
+        let imports = &self.imports[source.index()];
+        let mut found = Vec::new();
+        if statement.kind == StatementKind::ImportFrom {
+            // The names may have been bound anew since the module was made.
+            for define in &statement.defines {
+                for path in imports.modules(define.name) {
+                    let of = path.rsplit_once('.').and_then(|(module, name)| Some((*self.sources.get(module)?, name)));
+                    found.extend(of.and_then(|(of, name)| Some((of, *self.ids[of.index()].get(name)?))));
+                }
+            }
+        }
+        for site in statement.uses.iter().filter(|site| imports.is_module(site.name)) {
+            for of in imports.modules(site.name).filter_map(|path| self.sources.get(path)) {
+                let names = &self.ids[of.index()];
+                let mentioned = statement.mentions.iter().filter_map(|name| names.get(table.name(*name)));
+                found.extend(mentioned.map(|name| (*of, *name)));
+            }
+        }
+        found
     }
 }

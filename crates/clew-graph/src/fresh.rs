@@ -47,7 +47,7 @@ impl Fresh {
         for name in facts.table.scopes.iter().flat_map(|scope| &scope.locals) {
             bound[name.index()] = true;
         }
-        for id in facts.statements().filter(|id| facts.ran(*id) && facts.touch(*id).object) {
+        for id in facts.statements().filter(|id| facts.ran(*id) && !facts.table.is_unit(*id)) {
             if let Some(variable) = changed_variable(facts, id, &bound).filter(|variable| makers.contains(variable)) {
                 fresh.by_statement.insert(id, variable);
                 fresh.by_variable.entry(variable).or_default().push(id);

@@ -3,10 +3,12 @@
 //! `import sklearn` then `sklearn.datasets.load_iris()` works only because some statement imports
 //! `sklearn.datasets`, under whatever name. Paths are read from the text of the statements that ran.
 
-use clew_trace::{NameId, StatementId, StatementKind};
-use rustc_hash::{FxHashMap, FxHashSet};
+use clew_trace::{NameId, SourceTable, StatementId, StatementKind};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeSet;
 
 use crate::facts::Facts;
+use crate::looks::own_text;
 
 /// Imports by path.
 #[derive(Default)]
@@ -14,18 +16,26 @@ pub(crate) struct Imports {
     /// Statements by the paths that they import, and by the packages around them.
     importers: FxHashMap<String, Vec<StatementId>>,
     /// Paths of the modules that top-level names may stand for.
-    modules: FxHashMap<NameId, FxHashSet<String>>,
+    modules: FxHashMap<NameId, BTreeSet<String>>,
 }
 
 impl Imports {
+    /// The imports of the program that ran.
     pub(crate) fn new(facts: &Facts<'_>) -> Self {
+        Self::of(facts.table, facts.text, |id| facts.ran(id))
+    }
+
+    /// The imports of a source for which `counts` holds.
+    pub(crate) fn of(table: &SourceTable, text: &str, counts: impl Fn(StatementId) -> bool) -> Self {
         let mut imports = Self::default();
-        for id in facts.statements().filter(|id| facts.ran(*id)) {
-            let statement = facts.statement(id);
-            if !matches!(statement.kind, StatementKind::Import | StatementKind::ImportFrom) {
+        let ids: FxHashMap<&str, NameId> =
+            table.names.iter().enumerate().map(|(i, name)| (name.as_str(), NameId(i as u32))).collect();
+        for (index, statement) in table.statements.iter().enumerate() {
+            let id = StatementId(index as u32);
+            if !matches!(statement.kind, StatementKind::Import | StatementKind::ImportFrom) || !counts(id) {
                 continue;
             }
-            for (path, name) in imported(facts.header_text(id), statement.kind) {
+            for (path, name) in imported(own_text(text, statement), statement.kind) {
                 let mut prefix = path.as_str();
                 loop {
                     let importers = imports.importers.entry(prefix.to_owned()).or_default();
@@ -37,7 +47,7 @@ impl Imports {
                         _ => break,
                     }
                 }
-                if let Some(name) = name.and_then(|(name, path)| Some((facts.name_id(&name)?, path))) {
+                if let Some(name) = name.and_then(|(name, path)| Some((*ids.get(name.as_str())?, path))) {
                     imports.modules.entry(name.0).or_default().insert(name.1);
                 }
             }
@@ -63,6 +73,11 @@ impl Imports {
         found.sort_unstable();
         found.dedup();
         found
+    }
+
+    /// Paths of the modules that a name may stand for.
+    pub(crate) fn modules(&self, name: NameId) -> impl Iterator<Item = &str> {
+        self.modules.get(&name).into_iter().flatten().map(String::as_str)
     }
 
     /// Whether the name may stand for a module.

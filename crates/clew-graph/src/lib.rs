@@ -25,6 +25,7 @@ mod foreign;
 mod fresh;
 mod graph;
 mod imports;
+mod looks;
 mod outside;
 mod program;
 mod scan;

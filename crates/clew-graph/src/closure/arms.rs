@@ -1,11 +1,12 @@
 //! Clauses that must stay although nothing in them is kept: handlers that catch what is still raised, cases that
 //! match before others, and whatever the syntax asks for.
 
-use clew_trace::{Arm, SourceId, StatementId, StatementKind};
+use clew_trace::{Arm, StatementId, StatementKind};
 
 use super::Closure;
 use crate::clauses::clauses;
-use crate::facts::Facts;
+use crate::criterion::changes_something;
+use crate::facts::{Facts, MODULE};
 
 impl Closure<'_, '_> {
     /// Decides which arms of kept `try` and `match` statements stay, and needs what their clauses name.
@@ -32,7 +33,7 @@ impl Closure<'_, '_> {
 
     fn keep_handlers(&mut self, id: StatementId) {
         let facts = self.facts;
-        let raised = facts.trace.raised.iter().filter(|r| r.source == SourceId(0) && r.catcher == id);
+        let raised = facts.raised().iter().filter(|r| r.catcher == id);
         let is_raised = raised.clone().any(|raised| self.has(raised.raiser));
         let handlers: Vec<Arm> = arms_of(facts, id, |arm| matches!(arm, Arm::Handler(_)));
         if is_raised {
@@ -58,14 +59,31 @@ impl Closure<'_, '_> {
         let cases: Vec<Arm> = arms_of(facts, id, |arm| matches!(arm, Arm::Case(_)));
         let captures = !facts.statement(id).defines.is_empty() || facts.touch(id).lasts();
         let last = cases.iter().rposition(|arm| self.stays(id, *arm));
+        let clauses = clauses(facts.table, facts.text, &facts.blocks, id);
+        let runs_code = self.may_run_code(id);
         for (nth, &arm) in cases.iter().enumerate() {
             let matched = facts.may_have_run(facts.blocks.arm(id, arm));
-            if matched && (captures || last.is_some_and(|last| nth < last)) {
+            let is_before = last.is_some_and(|last| nth < last);
+            // Trying a class pattern or a guard may run properties and functions.
+            let is_tried = runs_code && clauses.iter().any(|clause| {
+                clause.arm == arm && facts.text[clause.start..clause.end].contains('(')
+            });
+            if matched && (captures || is_before) || is_tried && is_before {
                 self.arms.insert((id, arm));
             }
         }
         if let (true, Some(&first)) = (!cases.iter().any(|arm| self.stays(id, *arm)), cases.first()) {
             self.arms.insert((id, first));
+        }
+    }
+
+    /// Whether evaluating the statement may have run functions with effects.
+    fn may_run_code(&self, id: StatementId) -> bool {
+        let (scope, anchor) = self.facts.home(id);
+        if scope == MODULE {
+            changes_something(self.analysis, anchor)
+        } else {
+            self.effects.are_implicit() || self.effects.calls(id)
         }
     }
 

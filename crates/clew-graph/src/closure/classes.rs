@@ -51,7 +51,7 @@ impl Closure<'_, '_> {
             return;
         }
         let mentioned = statement.defines.iter().find(|define| {
-            self.is_mentioned(define.name) || is_structural(facts.name(define.name))
+            self.is_attribute(define.name) || is_structural(facts.name(define.name))
         });
         let needed = match statement.kind {
             StatementKind::Function => mentioned.is_some() || self.is_method_needed(class, member),
@@ -64,7 +64,7 @@ impl Closure<'_, '_> {
                 let binds = !statement.defines.is_empty();
                 mentioned.is_some()
                     || facts.touch(member).lasts()
-                    || self.analysis.effects.calls(facts, member)
+                    || self.effects.calls(member)
                     || binds && !self.is_plain_class(class)
             }
         };
@@ -103,7 +103,8 @@ impl Closure<'_, '_> {
 
 /// Names of class attributes that the interpreter asks for.
 fn is_structural(name: &str) -> bool {
-    matches!(name, "__slots__" | "__match_args__" | "__hash__" | "__metaclass__" | "__class_getitem__" | "__init_subclass__")
+    matches!(name, "__slots__" | "__match_args__" | "__hash__" | "__class_getitem__" | "__init_subclass__"
+        | "__set_name__")
 }
 
 /// Classes without decorators and keywords whose bases are such classes too.

@@ -12,6 +12,7 @@ use super::{Closure, Reason};
 use crate::facts::{Facts, MODULE};
 use crate::flow::Variable;
 use crate::graph::EdgeKind;
+use crate::looks;
 use crate::scan::{standing, Standing, TokenKind, Tokens};
 
 /// What is known of one function.
@@ -23,8 +24,8 @@ struct Function {
     active: Vec<StatementId>,
     activated: FxHashSet<StatementId>,
     /// Top-level names that its kept statements read, with the statement that does.
-    globals: Vec<(NameId, StatementId)>,
-    known: FxHashSet<NameId>,
+    globals: Vec<(Variable, StatementId)>,
+    known: FxHashSet<Variable>,
     /// Whether an exception may have come out of it that kept code depends on.
     leaks: bool,
 }
@@ -55,6 +56,11 @@ impl Functions {
         self.bodies.get(&scope).map_or(&[], Vec::as_slice)
     }
 
+    /// Kept units for which a function is active.
+    fn active(&self, scope: ScopeId) -> &[StatementId] {
+        self.by_scope.get(&scope).map_or(&[], |function| function.active.as_slice())
+    }
+
     /// Whether a kept unit entered the function.
     pub(super) fn is_entered(&self, scope: ScopeId) -> bool {
         self.by_scope.get(&scope).is_some_and(|function| !function.entered.is_empty())
@@ -64,6 +70,30 @@ impl Functions {
 /// Whether the scope is a class body.
 pub(super) fn is_class(facts: &Facts<'_>, scope: ScopeId) -> bool {
     facts.table.scope(scope).kind == ScopeKind::Class
+}
+
+/// Functions with decorators that may keep results or call the function at other times.
+pub(super) fn cached(facts: &Facts<'_>) -> Vec<StatementId> {
+    const HARMLESS: [&str; 11] = [
+        "property", "staticmethod", "classmethod", "abstractmethod", "setter", "getter", "deleter", "overload", "wraps",
+        "contextmanager", "asynccontextmanager",
+    ];
+    let keeps_results = |id: &StatementId| {
+        let statement = facts.statement(*id);
+        let text = facts.header_text(*id);
+        let end = text.find("def ").unwrap_or(text.len());
+        statement.kind == StatementKind::Function
+            && text.starts_with('@')
+            && facts.ran(*id)
+            && Tokens::new(&text[..end]).any(|token| {
+                let name = &text[token.start..token.end];
+                token.kind == TokenKind::Name
+                    && !HARMLESS.contains(&name)
+                    && !matches!(name, "functools" | "abc" | "contextlib" | "typing" | "async")
+                    && facts.name_id(name).is_none_or(|id| facts.defs_named(id).is_empty())
+            })
+    };
+    facts.statements().filter(keeps_results).collect()
 }
 
 /// Lambdas and generator expressions by the statement that holds them.
@@ -133,26 +163,26 @@ impl Closure<'_, '_> {
         }
         function.active.push(unit);
         let is_first = function.active.len() == 1;
-        for (name, because) in function.globals.clone() {
-            self.need_in_call(unit, Variable(name.0), because);
+        for (variable, because) in function.globals.clone() {
+            self.need_in_call(unit, variable, because);
         }
         let Some(owner) = facts.owner(scope).filter(|_| is_first) else { return };
         if facts.table.scope(scope).kind == ScopeKind::Function {
             self.keep_roots(scope);
         } else {
             for site in facts.statement(owner).uses.iter().filter(|site| site.delayed && site.scope == MODULE) {
-                self.need_in_function(scope, site.name, owner);
+                self.need_in_function(scope, Variable(site.name.0), owner);
             }
         }
     }
 
     /// A kept statement of a function reads a top-level name.
-    pub(super) fn need_in_function(&mut self, scope: ScopeId, name: NameId, because: StatementId) {
+    pub(super) fn need_in_function(&mut self, scope: ScopeId, variable: Variable, because: StatementId) {
         let function = self.functions.by_scope.entry(scope).or_default();
-        if function.known.insert(name) {
-            function.globals.push((name, because));
+        if function.known.insert(variable) {
+            function.globals.push((variable, because));
             for unit in function.active.clone() {
-                self.need_in_call(unit, Variable(name.0), because);
+                self.need_in_call(unit, variable, because);
             }
         }
     }
@@ -160,11 +190,28 @@ impl Closure<'_, '_> {
     /// Keeps the statements of a body for which the function is called.
     fn keep_roots(&mut self, scope: ScopeId) {
         let Some(owner) = self.facts.owner(scope) else { return };
+        if self.facts.table.scope(scope).kind != ScopeKind::Function {
+            return;
+        }
         let leaks = self.functions.by_scope.get(&scope).is_some_and(|function| function.leaks);
         for id in self.functions.body(scope).to_vec() {
             if self.is_root(id, leaks) {
                 self.keep(id, Reason::because(owner, EdgeKind::Call, None));
             }
+        }
+    }
+
+    /// Bindings of a variable by functions other than its own are needed: those functions have an effect.
+    pub(super) fn demand(&mut self, scope: ScopeId, name: NameId) {
+        if !self.demanded.insert((scope, name)) {
+            return;
+        }
+        self.effects.demand(scope, name);
+        let mut active: Vec<ScopeId> =
+            self.functions.by_scope.iter().filter(|(_, f)| !f.active.is_empty()).map(|(scope, _)| *scope).collect();
+        active.sort_unstable();
+        for scope in active {
+            self.keep_roots(scope);
         }
     }
 
@@ -181,25 +228,32 @@ impl Closure<'_, '_> {
             StatementKind::Break | StatementKind::Continue | StatementKind::Pass => return false,
             _ => {}
         }
-        let changes = touch.lasts() && (touch.external || self.analysis.fresh.mutated_by(id).is_none());
-        let binds_outside = statement.defines.iter().any(|define| facts.region(define.scope) != scope);
+        let is_user = |name: &str| facts.is_user_function(name);
+        let lasts = touch.lasts() || !touch.output && looks::calls_for_effect(facts.text, statement, is_user);
+        let changes = lasts && (touch.external || self.analysis.fresh.mutated_by(id).is_none());
+        let binds_outside = statement.defines.iter().any(|define| self.demanded.contains(&(define.scope, define.name)));
         let sees_all = facts.table.scope(scope).dynamic_names && !statement.defines.is_empty();
         changes
             || binds_outside
             || sees_all
-            || self.analysis.effects.calls(facts, id)
+            || self.effects.calls(id)
             || facts.table.scope(scope).suspends && suspends(text)
             || calls_base(text)
             || facts.names_in(id).any(|name| self.extra_roots.contains(&name))
             || leaks && statement.may_raise && !is_definition && !touch.output
     }
 
-    /// A name is mentioned: functions, methods and class attributes of that name may be meant.
+    /// A top-level name is mentioned: a function of that name may be meant.
     pub(super) fn name_mentioned(&mut self, name: NameId) {
         for &def in self.facts.defs_named(name) {
-            self.consider_function(def);
+            if !is_class(self.facts, self.facts.statement(def).scope) {
+                self.consider_function(def);
+            }
         }
-        // A private name is found under both spellings.
+    }
+
+    /// An attribute is mentioned: methods and class attributes of that name may be meant.
+    pub(super) fn attribute_mentioned(&mut self, name: NameId) {
         for &member in self.analysis.members.get(&name).map_or(&[][..], Vec::as_slice) {
             self.consider_member(member);
         }
@@ -275,6 +329,29 @@ impl Closure<'_, '_> {
             let is_value = standing(facts.header_text(holder), facts.name(handed_over)) == Standing::Value;
             if region == MODULE && is_before && (is_value || is_class(facts, statement.scope)) {
                 self.keep(holder, reason.clone());
+            }
+        }
+    }
+
+    /// A decorator of a library may keep results: a kept use of the function need not have entered it, though another
+    /// unit did. Run alone, it will.
+    pub(super) fn keep_cached(&mut self) {
+        let facts = self.facts;
+        for &def in &self.analysis.cached {
+            let statement = facts.statement(def);
+            let (Some(scope), Some(define)) = (statement.opens, statement.defines.first()) else { continue };
+            if !self.has(def) || facts.entered(scope).is_empty() {
+                continue;
+            }
+            for user in self.analysis.holders(define.name) {
+                if !self.has(*user) || *user == def {
+                    continue;
+                }
+                let (region, anchor) = facts.home(*user);
+                let units = if region == MODULE { vec![anchor] } else { self.functions.active(region).to_vec() };
+                for unit in units {
+                    self.activate(scope, unit);
+                }
             }
         }
     }

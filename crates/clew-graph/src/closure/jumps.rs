@@ -1,7 +1,7 @@
 //! Jumps that decide whether kept statements run, and how often: `break`, `continue`, a bare `return`, exceptions that
 //! something caught, and the exception that ended the program.
 
-use clew_trace::{Arm, SourceId, StatementId, StatementKind};
+use clew_trace::{Arm, StatementId, StatementKind};
 
 use super::{Closure, Reason};
 use crate::graph::EdgeKind;
@@ -41,7 +41,7 @@ impl Closure<'_, '_> {
 
     fn keep_raisers(&mut self) {
         let facts = self.facts;
-        for raised in facts.trace.raised.iter().filter(|raised| raised.source == SourceId(0)) {
+        for raised in facts.raised().iter() {
             let (catcher, raiser) = (raised.catcher, raised.raiser);
             if raiser.index() >= facts.table.statements.len() || !facts.blocks.contains(catcher, raiser) {
                 continue;

@@ -21,9 +21,22 @@ impl Closure<'_, '_> {
             _ => statement.uses.iter().for_each(|site| self.need(id, *site)),
         }
         self.need_names_in_queries(id);
+        self.need_foreign_names(id);
         let (scope, _) = facts.home(id);
         for define in statement.defines.iter().filter(|define| define.scope == scope && scope != MODULE) {
             self.need_changes(id, scope, define.name);
+        }
+    }
+
+    /// Names of other modules that the statement reads as `module.name`.
+    fn need_foreign_names(&mut self, id: StatementId) {
+        let (scope, anchor) = self.facts.home(id);
+        for &variable in self.analysis.foreign.read_by(id) {
+            if scope == MODULE {
+                self.need_at_unit(anchor, variable, id, EdgeKind::Global);
+            } else {
+                self.need_in_function(scope, variable, id);
+            }
         }
     }
 
@@ -73,7 +86,7 @@ impl Closure<'_, '_> {
             if scope == MODULE {
                 self.need_at_unit(anchor, Variable(site.name.0), id, EdgeKind::Data);
             } else {
-                self.need_in_function(scope, site.name, id);
+                self.need_in_function(scope, Variable(site.name.0), id);
             }
         }
         if self.analysis.foreign.reads_anything(site.name) && facts.table.scope(facts.statement(id).scope).dynamic_names {
@@ -81,7 +94,7 @@ impl Closure<'_, '_> {
                 if scope == MODULE {
                     self.need_at_unit(anchor, Variable(name.0), id, EdgeKind::Data);
                 } else {
-                    self.need_in_function(scope, name, id);
+                    self.need_in_function(scope, Variable(name.0), id);
                 }
             }
         }
@@ -131,6 +144,7 @@ impl Closure<'_, '_> {
         if !self.cells.insert((scope, name)) {
             return;
         }
+        self.demand(scope, name);
         let facts = self.facts;
         let Some(owner) = facts.owner(scope) else { return };
         for index in owner.0 + 1..facts.blocks.end(owner) {
@@ -177,6 +191,7 @@ impl Closure<'_, '_> {
     /// Statements that may have made a version, as far as they were not met before.
     fn makers(&mut self, scope: ScopeId, version: Version) -> Vec<(StatementId, Variable)> {
         let mut found = Vec::new();
+        let mut in_calls = false;
         let mut work = vec![version];
         while let Some(version) = work.pop() {
             if !self.seen.insert((scope, version)) {
@@ -186,7 +201,16 @@ impl Closure<'_, '_> {
             flow.before_version(version, &mut work);
             if let (Some(event), Version::Event(variable, _, _)) = (flow.event(version), version) {
                 found.push((event.statement, variable));
+                in_calls |= event.inside_call;
             }
+        }
+        match version {
+            Version::Start(variable) | Version::Event(variable, ..) | Version::Join(variable, _)
+                if in_calls && variable.index() < self.facts.table.names.len() =>
+            {
+                self.demand(scope, NameId(variable.0));
+            }
+            _ => {}
         }
         found
     }

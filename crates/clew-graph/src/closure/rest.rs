@@ -6,6 +6,7 @@ use clew_trace::{NameId, StatementId, StatementKind};
 use super::functions::yields;
 use super::{Closure, Reason};
 use crate::executed::is_future_import;
+use crate::facts::MODULE;
 use crate::graph::EdgeKind;
 use crate::scan::{TokenKind, Tokens};
 
@@ -78,6 +79,43 @@ impl Closure<'_, '_> {
             let found = (inside.start.0..inside.end.0).map(StatementId).find(|id| is_yield(*id));
             if let Some(found) = found {
                 self.keep_text(found, Reason::because(def, EdgeKind::Control, None));
+            }
+        }
+    }
+
+    /// When finalisers or weak references matter, objects must die when they did: names that kept units bound are
+    /// released where they were.
+    pub(super) fn keep_releases(&mut self) {
+        let facts = self.facts;
+        let watches = ["weakref", "WeakValueDictionary", "WeakKeyDictionary", "WeakSet", "finalize", "gc", "getrefcount"];
+        let finalises = facts.name_id("__del__").is_some_and(|name| {
+            facts.defs_named(name).iter().any(|def| {
+                facts.statement(*def).opens.is_some_and(|scope| self.functions.is_entered(scope))
+            })
+        });
+        if !finalises && !watches.iter().any(|name| facts.name_id(name).is_some_and(|id| self.is_mentioned(id))) {
+            return;
+        }
+        let Some(last) = self.kept.iter().rev().copied().find(|id| facts.table.is_unit(*id)) else { return };
+        let mut names: Vec<NameId> = Vec::new();
+        for id in self.kept.iter().filter(|id| facts.table.is_unit(**id)) {
+            let statement = facts.statement(*id);
+            let is_definition = matches!(
+                statement.kind,
+                StatementKind::Function | StatementKind::Class | StatementKind::Import | StatementKind::ImportFrom
+            );
+            if !is_definition {
+                names.extend(statement.defines.iter().filter(|d| d.scope == MODULE).map(|d| d.name));
+            }
+        }
+        names.sort_unstable();
+        names.dedup();
+        for name in names {
+            for &id in facts.binders(name) {
+                if facts.table.is_unit(id) && (id <= last || facts.share_loop(id, last)) {
+                    let name = Some(facts.name(name).to_owned());
+                    self.keep(id, Reason { because: Some(last), kind: EdgeKind::Data, name });
+                }
             }
         }
     }

@@ -48,7 +48,7 @@ struct Builder<'f, 'a> {
 
 /// The flow graph of a scope: the module, a function or a class body.
 pub(crate) fn build(facts: &Facts<'_>, scope: ScopeId, hidden: &dyn Hidden) -> Flow {
-    let catchers = facts.trace.raised.iter().filter(|raised| raised.source.0 == 0);
+    let catchers = facts.raised().iter();
     let mut builder = Builder {
         facts,
         hidden,
@@ -144,6 +144,9 @@ impl Builder<'_, '_> {
         let event = |bound, kills, deletes, inside_call| Event { bound, statement: id, kills, deletes, inside_call };
         for variable in self.hidden.bound_in_calls(id).to_vec() {
             self.push(block, event(Bound::One(variable), false, false, true));
+        }
+        for variable in remade(self.facts, self.scope, id) {
+            self.push(block, event(Bound::One(variable), false, false, false));
         }
         if self.hidden.binds_anything(id) {
             self.push(block, event(Bound::Any, false, false, false));
@@ -487,6 +490,20 @@ impl Builder<'_, '_> {
         self.go_to(ends);
         self.open = was_open && self.frontier.len() == 1;
     }
+}
+
+/// Names whose object a store to a special attribute turns into something else: `f.__code__ = g.__code__`. Using the
+/// name afterwards shows no access to that attribute.
+fn remade(facts: &Facts<'_>, scope: ScopeId, id: StatementId) -> Vec<Variable> {
+    const SPECIAL: [&str; 8] =
+        ["__class__", "__code__", "__defaults__", "__kwdefaults__", "__bases__", "__dict__", "__closure__", "__wrapped__"];
+    let statement = facts.statement(id);
+    let is_special = |name: &clew_trace::NameId| SPECIAL.contains(&facts.name(*name));
+    if !facts.touch(id).object || !statement.mentions.iter().any(is_special) {
+        return Vec::new();
+    }
+    let names = statement.uses.iter().filter(|site| site.scope == scope && !site.delayed);
+    names.map(|site| Variable(site.name.0)).collect()
 }
 
 /// Whether the statement imports `a.b` under the name `a`, which leaves what `a` held before in place.

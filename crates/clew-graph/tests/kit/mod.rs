@@ -191,10 +191,12 @@ impl Run {
         self
     }
 
-    /// Removes the entries of a function.
+    /// Nothing entered a function, nor ran its body.
     pub fn never_enters(mut self, function: &str) -> Self {
         let tables = &self.tables;
         self.trace.entries.retain(|entry| tables[entry.source.index()].scope(entry.scope).name != function);
+        let table = &self.tables[0];
+        self.trace.sources[0].executed.retain(|id| table.scope(table.statement(*id).scope).name != function);
         self
     }
 
