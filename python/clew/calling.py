@@ -58,6 +58,11 @@ def timeline(store: Store, run: Run, path: str, *, operations: bool = False) -> 
 def _log(store: Store, run: Run) -> Iterator[str]:
     """Put the event log of a run into a file for as long as it is read."""
     segments = store.run_log(run.id)
+    unfinished = store.unfinished_log(run.id)
+    if not segments and unfinished is not None:
+        # The run is open or was killed: what is in the file can be read all the same.
+        yield unfinished
+        return
     if not segments:
         raise NotRecorded(f"run {run.id} has no log of calls", _advice(run))
     with TemporaryDirectory(prefix="clew-") as directory:

@@ -237,6 +237,7 @@ class Store:
         sources: list[tuple[str, str, str]] | None = None,
         log: list[tuple[str, int]] | None = None,
         n_events: int = 0,
+        n_dropped: int = 0,
         packages: dict[str, str] | None = None,
     ) -> None:
         """Record that a run has ended; all of it or nothing.
@@ -252,9 +253,10 @@ class Store:
         sources
             `(path, module, object)` of each source, in the order of the trace.
         log
-            `(object, number of events)` of each segment of the event log, in order.
-        n_events
-            Number of events, in the log or not.
+            `(object, number of events)` of each segment of the event log, in order. What stands at
+            `log_path` need not be named: it becomes a segment.
+        n_events, n_dropped
+            Number of events, and how many of them the log's cap left out.
         packages
             Versions of the packages that were imported; None leaves those given at the start.
         """
@@ -267,6 +269,7 @@ class Store:
             sources=sources or [],
             log=log or [],
             n_events=n_events,
+            n_dropped=n_dropped,
             packages=packages or {},
         )
 
@@ -323,6 +326,14 @@ class Store:
     def run_log(self, run: str) -> list[tuple[str, int]]:
         """List `(object, number of events)` of each segment of a run's event log, in order."""
         return self.native.run_log(run)
+
+    def log_path(self, run: str) -> str:
+        """Tell where the event log of a run is to be written; the file does not exist yet."""
+        return self.native.log_path(run)
+
+    def unfinished_log(self, run: str) -> str | None:
+        """Find the log file of a run that is still open or was killed."""
+        return self.native.unfinished_log(run)
 
     def save_artifact(
         self,

@@ -117,7 +117,7 @@ impl PyStore {
     }
 
     #[pyo3(signature = (id, *, exit_status=None, interrupted=false, note=None, trace=None, sources=Vec::new(),
-        log=Vec::new(), n_events=0, packages=BTreeMap::new()))]
+        log=Vec::new(), n_events=0, n_dropped=0, packages=BTreeMap::new()))]
     #[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)]
     fn finish_run(
         &self,
@@ -130,6 +130,7 @@ impl PyStore {
         sources: Vec<(Text, Text, String)>,
         log: Vec<(String, u64)>,
         n_events: u64,
+        n_dropped: u64,
         packages: BTreeMap<String, String>,
     ) -> PyResult<()> {
         let source = |(source, (path, module, object)): (u32, (Text, Text, String))| RunSource {
@@ -146,6 +147,7 @@ impl PyStore {
             sources: (0..).zip(sources).map(source).collect(),
             log: log.into_iter().map(|(object, n_events)| LogSegment { object, n_events }).collect(),
             n_events,
+            n_dropped,
             packages,
         };
         detached(py, || self.store.finish_run(&id, &end))

@@ -57,10 +57,11 @@ impl Store {
         self.require_writable()?;
         let _lock = self.lock(true)?;
         let mut collected = Collected::default();
-        let (wanted, is_recording) = self.with(Purpose::Write, |connection| {
+        let (wanted, without_log, is_recording) = self.with(Purpose::Write, |connection| {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             remove_runs(&transaction, criteria, &mut collected)?;
             let wanted = references(&transaction)?;
+            let without_log = runs_without_log(&transaction)?;
             let open = "SELECT count(*) > 0 FROM runs WHERE state = 'open'";
             let is_recording: bool = transaction.query_row(open, [], |r| r.get(0))?;
             if criteria.dry_run {
@@ -68,8 +69,14 @@ impl Store {
             } else {
                 transaction.commit()?;
             }
-            Ok((wanted, is_recording))
+            Ok((wanted, without_log, is_recording))
         })?;
+        for (path, size) in self.stray_logs(&without_log)? {
+            collected.n_bytes += size;
+            if !criteria.dry_run {
+                fs::remove_file(&path).map_err(|e| self.io_error(&path, &e))?;
+            }
+        }
         let grace = criteria.grace_seconds.unwrap_or(if is_recording { GRACE_WHILE_RECORDING } else { GRACE });
         self.remove_objects(&wanted, Duration::from_secs(grace), criteria.dry_run, &mut collected)?;
         if !criteria.dry_run && !collected.runs.is_empty() {
@@ -142,6 +149,12 @@ fn remove_runs(connection: &Connection, criteria: &Criteria, collected: &mut Col
 fn references(connection: &Connection) -> rusqlite::Result<HashSet<String>> {
     let sql = "SELECT trace FROM runs WHERE trace IS NOT NULL UNION SELECT object FROM run_sources
         UNION SELECT object FROM run_logs UNION SELECT object FROM artifacts WHERE object IS NOT NULL";
+    connection.prepare(sql)?.query_map([], |r| r.get(0))?.collect()
+}
+
+/// Runs whose log, if they have one, is still a file.
+fn runs_without_log(connection: &Connection) -> rusqlite::Result<HashSet<String>> {
+    let sql = "SELECT id FROM runs EXCEPT SELECT run FROM run_logs";
     connection.prepare(sql)?.query_map([], |r| r.get(0))?.collect()
 }
 

@@ -19,6 +19,7 @@ mod error;
 mod event_file;
 mod gc;
 mod location;
+mod logs;
 pub mod masking;
 mod objects;
 mod process;

@@ -8,6 +8,7 @@ use crate::{process, Error, Result};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, TransactionBehavior};
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::path::PathBuf;
 
 /// How a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,10 +96,12 @@ pub struct FinishedRun {
     pub trace: Option<String>,
     /// The sources.
     pub sources: Vec<RunSource>,
-    /// The event log, in order.
+    /// The event log, in order. What stands at [`Store::log_path`] need not be named: it becomes a segment.
     pub log: Vec<LogSegment>,
     /// How many events there were, whether or not they are in the log.
     pub n_events: u64,
+    /// How many of them the log's cap left out.
+    pub n_dropped: u64,
     /// Versions of the packages that were imported; empty leaves those given at the start.
     pub packages: BTreeMap<String, String>,
 }
@@ -190,6 +193,7 @@ impl Store {
     pub fn finish_run(&self, id: &str, end: &FinishedRun) -> Result<()> {
         let state = if end.interrupted { RunState::Interrupted } else { RunState::Finished };
         let packages = (!end.packages.is_empty()).then(|| json(&end.packages));
+        let (segments, file) = self.log_segments(id, end);
         let known = self.with(Purpose::Note, |connection| {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let changed = transaction.execute(
@@ -207,14 +211,27 @@ impl Store {
                 ],
             )?;
             if changed == 1 {
-                insert_parts(&transaction, id, end)?;
+                insert_parts(&transaction, id, &end.sources, &segments)?;
             }
             transaction.commit().map(|()| changed == 1)
         })?;
         if known {
+            if let Some(path) = file {
+                // Garbage collection removes what stays here.
+                let _ = std::fs::remove_file(path);
+            }
             return Ok(());
         }
         Err(Error::UnknownRun { text: id.to_owned(), near: Vec::new() })
+    }
+
+    /// The segments of the log, and the log file that has become one of them. If it cannot be stored, it stays a file.
+    fn log_segments(&self, id: &str, end: &FinishedRun) -> (Vec<LogSegment>, Option<PathBuf>) {
+        let mut segments = end.log.clone();
+        let Some(path) = self.unfinished_log(id) else { return (segments, None) };
+        let Ok(object) = self.put_file(&path) else { return (segments, None) };
+        segments.push(LogSegment { object, n_events: end.n_events.saturating_sub(end.n_dropped) });
+        (segments, Some(path))
     }
 
     /// The newest runs, newest first; all of them without a limit.
@@ -282,13 +299,18 @@ impl Store {
     }
 }
 
-fn insert_parts(connection: &Connection, id: &str, end: &FinishedRun) -> rusqlite::Result<()> {
+fn insert_parts(
+    connection: &Connection,
+    id: &str,
+    sources: &[RunSource],
+    segments: &[LogSegment],
+) -> rusqlite::Result<()> {
     let mut source = connection.prepare("INSERT OR REPLACE INTO run_sources VALUES (?1, ?2, ?3, ?4, ?5)")?;
-    for s in &end.sources {
+    for s in sources {
         source.execute((id, s.source, &s.path, &s.module, &s.object))?;
     }
     let mut log = connection.prepare("INSERT OR REPLACE INTO run_logs VALUES (?1, ?2, ?3, ?4)")?;
-    for (segment, s) in (0_u32..).zip(&end.log) {
+    for (segment, s) in (0_u32..).zip(segments) {
         log.execute((id, segment, &s.object, i64::try_from(s.n_events).unwrap_or(i64::MAX)))?;
     }
     Ok(())

@@ -3,7 +3,7 @@
 
 mod common;
 
-use clew_store::{Criteria, Error, NewArtifact, RunState, Store};
+use clew_store::{Criteria, Error, FinishedRun, NewArtifact, RunState, Store};
 use common::{child, files_below, new_run, record, store_of_parent, succeed, Directory};
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -163,6 +163,30 @@ fn garbage_of_an_open_run_stays() {
     assert_eq!(collected.runs.len(), 1);
     assert_eq!(store.runs(None).unwrap().len(), 1);
     assert!(store.has_object(&object).unwrap());
+}
+
+/// A log becomes an object when its run is finished; logs of runs that are open or were killed stay; others go.
+#[test]
+fn logs_go_with_their_runs() {
+    let directory = Directory::new();
+    let store = directory.store();
+    let finished = store.begin_run(&new_run("a.py")).unwrap();
+    std::fs::write(store.log_path(&finished).unwrap(), "all events").unwrap();
+    store.finish_run(&finished, &FinishedRun { n_events: 10, n_dropped: 3, ..FinishedRun::default() }).unwrap();
+    assert_eq!(store.unfinished_log(&finished), None);
+    let segments = store.run_log(&finished).unwrap();
+    assert_eq!((segments.len(), segments[0].n_events), (1, 7));
+    assert_eq!(store.object(&segments[0].object).unwrap(), b"all events");
+    let open = store.begin_run(&new_run("a.py")).unwrap();
+    for run in [&*finished, &open, "20200101-000000-000000"] {
+        std::fs::write(store.log_path(run).unwrap(), "events").unwrap();
+    }
+    assert!(store.gc(&Criteria { dry_run: true, ..Criteria::default() }).unwrap().n_bytes >= 12);
+    assert!(store.unfinished_log(&finished).is_some());
+    store.gc(&Criteria::default()).unwrap();
+    assert_eq!(store.unfinished_log(&finished), None);
+    assert_eq!(store.unfinished_log("20200101-000000-000000"), None);
+    assert_eq!(store.unfinished_log(&open), Some(store.log_path(&open).unwrap()));
 }
 
 #[test]
