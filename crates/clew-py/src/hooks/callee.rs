@@ -346,7 +346,6 @@ pub unsafe fn wrote(site: *mut Site, object: *mut ffi::PyObject) {
     let unit = current_unit();
     // SAFETY: as promised.
     unsafe {
-        (*site).touched = true;
         if let Some(recorder) = recorder() {
             recorder.write(unit, object, WHOLE, Strength::Updates);
         }

@@ -195,6 +195,7 @@ pub unsafe fn write_whole(site: *mut Site, object: *mut ffi::PyObject) {
         if *(*hot).state != (*hot).current {
             unit_changed();
         }
+        (*site).touched = true;
         if (*hot).recent[recent_slot(object as usize, WHOLE)] == (object as usize, WHOLE) {
             return;
         }
