@@ -102,7 +102,7 @@ fn node_box(out: &mut String, drawing: &Drawing, i: usize, node: &Node, rect: &R
     let (number, label) = label(drawing, node);
     let mut at = NODE_PADDING;
     if !number.is_empty() {
-        let _ = write!(out, "<text class=\"number\" x=\"{at}\" y=\"17.5\">{number}</text>");
+        let _ = write!(out, "<text class=\"number\" x=\"{at}\" y=\"17.5\">{}</text>", xml(&number));
         at += (columns(&number) as f64 + NUMBER_GAP) * COLUMN_WIDTH;
     }
     let length = round(columns(&label) as f64 * COLUMN_WIDTH);

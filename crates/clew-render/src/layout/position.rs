@@ -14,8 +14,9 @@ use std::collections::BTreeMap;
 const SWEEPS: usize = 14;
 /// Rounds of bringing the parts of high items together.
 const WHOLE_ROUNDS: usize = 4;
-/// How much a link pulls: between items, between an item and a passing vertex, between passing vertices.
-const PULL: [f64; 3] = [1.0, 2.0, 8.0];
+/// How much a link pulls: between items, between an item and a passing vertex, between passing vertices. The last is so
+/// much that a trunk stays where it is, however many items of a layer hang on it: else it would drift from layer to layer.
+const PULL: [f64; 3] = [1.0, 2.0, 20_000.0];
 
 /// What the coordinates depend on besides the order.
 pub struct Vertices {
