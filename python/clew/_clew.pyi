@@ -83,7 +83,8 @@ def locate_store(
 def mask_secrets(arguments: list[str]) -> list[str]: ...
 def describe_trace(trace: bytes, texts: list[str]) -> dict[str, Any]: ...
 
-# Slices, explanations, graphs. A status is `ok`, `error` or `refused`; with the last two comes a message.
+# Slices, explanations, graphs. A status is `ok`, `error` or `refused`; the last two come with a
+# message.
 
 def slice_program(
     trace: bytes,
