@@ -20,6 +20,9 @@ __all__ = ["Program", "current", "run"]
 # What ends a run from outside, with the exit status that the shell shows for it.
 _INTERRUPTIONS = {"KeyboardInterrupt": 130, "SIGTERM": 143, "SIGHUP": 129}
 
+# Cap of the event log in bytes, where `--max-log` sets none.
+_MAX_LOG = 1 << 30
+
 # Characters of a `-c` text that a list of runs shows.
 _SHOWN = 60
 
@@ -145,8 +148,9 @@ class _Recording:
                 detail=program.detail,
             )
             cache_dir = os.path.join(self._store.path, "cache")
-            _clew.start(program.detail)
-        except ClewError as problem:
+            log = None if program.detail == "statement" else self._store.log_path(self._run)
+            _clew.start(program.detail, log, program.max_log or _MAX_LOG)
+        except (ClewError, OSError) as problem:
             self._problem = str(problem)
         instrumentation = starting.Instrumentation(
             program.detail,
@@ -193,6 +197,8 @@ class _Recording:
             interrupted=interrupted,
             note=self._note(ended_by),
             trace=store.put_object(recorded.trace) if sources else None,
+            n_events=recorded.n_events,
+            n_dropped=recorded.n_dropped,
             sources=sources,
             packages=_packages(),
         )
