@@ -21,13 +21,4 @@ test:  ## All tests: Rust, then Python on every supported interpreter, each with
 lint:  ## Formatting, lints, types and the rules of the architecture.
 	@tools/lint
 
-bench:  ## Cost of recording, rewriting and slicing, as ratios against the plain program.
-	@tools/bench $(BENCH)
-
-hunt:  ## Look for unsound slices in random programs: make hunt SECONDS=600 SEED=1
-	@tools/hunt $(or $(SECONDS),300) $(or $(SEED),1)
-
-corpus:  ## Run programs nobody here wrote, plain and recorded, and verify their slices.
-	@tools/corpus $(CORPUS)
-
-.PHONY: help dev wheels demo test lint bench hunt corpus
+.PHONY: help dev wheels demo test lint
