@@ -13,7 +13,12 @@ wheels:  ## Build a wheel for every supported interpreter on this machine into .
 	@tools/build-wheels
 
 demo:  ## Record the example analysis, slice three of its results, verify them, draw the graph.
-	@tools/demo
+	@python=$$(tools/interpreters | head -n 1)
+	tools/build-wheels "$$python"
+	environment=$$(tools/environment "$$python")
+	tag=$$("$$python" -c 'import sys; print("cp3%d" % sys.version_info[1])')
+	"$$environment" -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall wheels/clew-*-"$$tag"-*.whl
+	tools/demo "$$(dirname "$$(dirname "$$environment")")"
 
 test:  ## All tests: Rust, then Python on every supported interpreter, each with its own wheel.
 	@tools/test
