@@ -67,7 +67,10 @@ def make_loader(rewriter: object) -> type:
             answer = rewriter.ask({"source": text})
             if "error" in answer:
                 return compile(text, path, "exec", dont_inherit=True)
-            code = compile_quietly(answer["text"], path)
+            try:
+                code = compile_quietly(answer["text"], path)
+            except SyntaxError:
+                return compile(text, path, "exec", dont_inherit=True)
             found = nested(code)
             mapped = rewriter.ask({"remap": [[c.co_linetable.hex(), c.co_firstlineno] for c in found]})
             objects = hook_objects(answer["hooks"], answer["statements"], answer["scopes"])

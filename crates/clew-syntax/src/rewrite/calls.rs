@@ -145,14 +145,13 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// Whether the variable is the receiver of the method around, whose class defines this method plainly.
+    /// Whether the variable is the object of the method around, whose class has this method as user code.
     fn is_own_method(&self, variable: super::names::Variable, name: &str) -> bool {
         let Some(method) = self.method else { return false };
         if method.receiver != variable {
             return false;
         }
-        let Some(id) = self.names.find(name, self.class) else { return false };
-        self.facts.is_plain_function((method.class, id), &self.view())
+        self.facts.is_plain_method(method.class, name, &self.view())
     }
 }
 

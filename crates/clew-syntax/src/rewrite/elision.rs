@@ -149,6 +149,11 @@ impl Seen {
         self.looks.insert(variable, Look { own: true, container, ..Look::default() });
     }
 
+    /// The variable is bound to something computed from objects whose content was read here.
+    pub(super) fn compute(&mut self, variable: Variable) {
+        self.looks.insert(variable, Look { seen: true, read: true, ..Look::default() });
+    }
+
     /// The builtin container that this activation made and the variable holds.
     pub(super) fn container(&self, variable: Variable) -> Option<Container> {
         self.looks.get(&variable).filter(|look| look.own).and_then(|look| look.container)

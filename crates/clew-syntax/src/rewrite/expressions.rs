@@ -79,7 +79,7 @@ impl<'a> Walker<'a> {
                 let range = self.generator_range(generator);
                 self.generator(expr, range, &generator.generators, &generator.elt);
             }
-            Expr::FString(string) => self.formatted(expr, string),
+            Expr::FString(string) => self.formatted(string),
             _ => {}
         }
     }
@@ -242,11 +242,7 @@ impl<'a> Walker<'a> {
         TextRange::new(TextSize::new(start as u32), TextSize::new(end as u32))
     }
 
-    fn formatted(&mut self, expr: &'a Expr, string: &'a ExprFString) {
-        if self.options.minor < 12 {
-            // Python 3.11 places the parts of an f-string by searching its text.
-            return self.forget_kills(&Kills::of_expr(expr));
-        }
+    fn formatted(&mut self, string: &'a ExprFString) {
         for part in &string.value {
             if let FStringPart::FString(part) = part {
                 self.fields(&part.elements);

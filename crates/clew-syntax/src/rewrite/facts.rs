@@ -24,14 +24,23 @@ enum Origin<'a> {
     Number,
     /// An undecorated `def`.
     Function,
-    /// An undecorated `class` without bases, keywords and `__new__`.
-    PlainClass,
+    /// A `class`, by its scope.
+    Class(ScopeId),
     /// A module that only computes numbers.
     PureModule,
     /// `del`.
     Deleted,
     /// Anything else.
     Unknown,
+}
+
+/// A class whose decorators, metaclass and bases are those that its text shows.
+#[derive(Clone, Copy)]
+struct ClassText<'a> {
+    /// The scope in which its bases are evaluated.
+    around: ScopeId,
+    /// The bases; `None` if there are decorators, keywords, type parameters, or a star among the bases.
+    bases: Option<&'a [Expr]>,
 }
 
 /// What is known of the variables of one source.
@@ -42,6 +51,9 @@ pub(super) struct Facts<'a> {
     module_is_dynamic: bool,
     /// Variables of enclosing functions that each function reads, when some are bound by `nonlocal`.
     shared_reads: FxHashMap<ScopeId, Vec<Variable>>,
+    classes: FxHashMap<ScopeId, ClassText<'a>>,
+    /// Names of attributes that some statement stores to.
+    stored_attributes: FxHashSet<&'a str>,
 }
 
 /// What classifying an expression needs to know.
@@ -60,13 +72,15 @@ impl<'a> Facts<'a> {
             atomic: FxHashSet::default(),
             module_is_dynamic: collected.star_import,
             shared_reads: collected.shared_reads,
+            classes: collected.classes,
+            stored_attributes: collected.stored_attributes,
         };
         facts.find_atomic(&View { names, table, class: None });
         facts
     }
 
     fn find_atomic(&mut self, view: &View<'_>) {
-        let plain = |origin: &Origin<'_>| !matches!(origin, Origin::Unknown | Origin::Function | Origin::PlainClass);
+        let plain = |origin: &Origin<'_>| !matches!(origin, Origin::Unknown | Origin::Function | Origin::Class(_));
         let candidates = self.origins.iter().filter(|(_, origins)| origins.iter().all(plain));
         self.atomic = candidates.map(|(variable, _)| *variable).filter(|(_, name)| !view.names.is_declared_global(*name)).collect();
         loop {
@@ -90,7 +104,7 @@ impl<'a> Facts<'a> {
             Origin::Value(value, scope) | Origin::Augmented(value, scope) => self.is_atomic(value, scope, view),
             Origin::Item(value, scope) => self.has_atomic_items(value, scope, view),
             Origin::Number | Origin::Deleted => true,
-            Origin::Function | Origin::PlainClass | Origin::PureModule | Origin::Unknown => false,
+            Origin::Function | Origin::Class(_) | Origin::PureModule | Origin::Unknown => false,
         }
     }
 
@@ -110,9 +124,57 @@ impl<'a> Facts<'a> {
         matches!(self.only_origin(variable, view), Some(Origin::Function))
     }
 
-    /// Whether the variable is bound once, by a plain class.
+    /// Whether the variable is bound once, by a class that is made and called by `type` and `object` alone.
     pub(super) fn is_plain_class(&self, variable: Variable, view: &View<'_>) -> bool {
-        matches!(self.only_origin(variable, view), Some(Origin::PlainClass))
+        let Some(Origin::Class(scope)) = self.only_origin(variable, view) else { return false };
+        let Some(scopes) = self.hierarchy(scope, view) else { return false };
+        let plain = |name: &str| {
+            let id = view.names.find(name, None);
+            id.is_none_or(|id| scopes.iter().all(|scope| match self.origins.get(&(*scope, id)).map(Vec::as_slice) {
+                None => true,
+                Some([Origin::Function]) => name == "__init__",
+                Some(_) => false,
+            }))
+        };
+        plain("__new__") && plain("__init__")
+    }
+
+    /// Whether the class, or a class of this source that it inherits from, defines the method by an undecorated `def`,
+    /// and nothing else in this source can be meant.
+    pub(super) fn is_plain_method(&self, class: ScopeId, name: &str, view: &View<'_>) -> bool {
+        if self.stored_attributes.contains(name) {
+            return false;
+        }
+        let (Some(id), Some(scopes)) = (view.names.find(name, view.class), self.hierarchy(class, view)) else {
+            return false;
+        };
+        let mut definitions = scopes.iter().filter_map(|scope| self.origins.get(&(*scope, id))).peekable();
+        definitions.peek().is_some() && definitions.all(|origins| matches!(origins.as_slice(), [Origin::Function]))
+    }
+
+    /// The scopes of a class and of all that it inherits from, if they are all known.
+    fn hierarchy(&self, class: ScopeId, view: &View<'_>) -> Option<Vec<ScopeId>> {
+        const MOST: usize = 32;
+        let mut scopes = vec![class];
+        let mut next = 0;
+        while let Some(scope) = scopes.get(next).copied() {
+            next += 1;
+            let text = self.classes.get(&scope)?;
+            for base in text.bases? {
+                if self.builtin_name(base, text.around, view) == Some("object") {
+                    continue;
+                }
+                let variable = Self::variable(&base.as_name_expr()?.id, text.around, view)?;
+                let Some(Origin::Class(scope)) = self.only_origin(variable, view) else { return None };
+                if !scopes.contains(&scope) {
+                    scopes.push(scope);
+                }
+            }
+            if scopes.len() > MOST {
+                return None;
+            }
+        }
+        Some(scopes)
     }
 
     /// Whether the variable is only ever bound to a module that computes numbers from numbers.

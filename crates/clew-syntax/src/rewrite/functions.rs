@@ -3,7 +3,7 @@
 use super::blocks::{has_no_code, is_constant, without_docstring};
 use super::elision::Seen;
 use super::operands::Need;
-use super::walker::{entry_check, Fragment, Method, Walker};
+use super::walker::{coverage, entry_check, Fragment, Method, Walker};
 use crate::hooks::Hook;
 use clew_trace::ScopeId;
 use ruff_python_ast::{Expr, ExprLambda, Parameters, Stmt, StmtClassDef, StmtFunctionDef};
@@ -61,7 +61,9 @@ impl<'a> Walker<'a> {
         let Some(last) = def.body.last() else { return };
         let start = def.start().to_usize();
         let line = self.source[..start].rfind(['\n', '\r']).map_or(0, |at| at as u32 + 1);
-        self.edits.close_shown(last.end().to_u32(), format!(";{}", entry_check(scope)), (line, line));
+        let Some(statement) = self.index.statement(last.range()) else { return };
+        let text = format!(";{}[{}]={}", coverage(), statement.0, entry_check(scope));
+        self.edits.close_shown(last.end().to_u32(), text, (line, line));
     }
 
     /// The hook for variables of enclosing functions that others bind.

@@ -120,6 +120,34 @@ impl<'a> Walker<'a> {
         }
     }
 
+    /// Whether the expression computes its value from operands whose content it reads, so that no more is to be read.
+    pub(super) fn is_computed(&self, expr: &Expr) -> bool {
+        match expr {
+            Expr::BinOp(operation) => self.is_read(&operation.left) && self.is_read(&operation.right),
+            Expr::UnaryOp(operation) => self.is_read(&operation.operand),
+            Expr::Compare(comparison) => {
+                self.is_read(&comparison.left) && comparison.comparators.iter().all(|operand| self.is_read(operand))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the content of an operand that is to be read has been read wholly, by its hook or before.
+    fn is_read(&self, expr: &Expr) -> bool {
+        match expr {
+            Expr::Name(_) | Expr::Attribute(_) | Expr::Subscript(_) | Expr::FString(_) => true,
+            Expr::Await(_) | Expr::Yield(_) | Expr::YieldFrom(_) => true,
+            Expr::Call(_) => !self.is_fresh(expr) || self.is_unshared(expr),
+            Expr::If(choice) => self.is_read(&choice.body) && self.is_read(&choice.orelse),
+            Expr::BoolOp(operation) => operation.values.iter().all(|value| self.is_read(value)),
+            Expr::Named(named) => self.is_read(&named.value),
+            Expr::Tuple(tuple) => tuple.elts.iter().all(|item| self.is_read(item)),
+            Expr::List(list) => list.elts.iter().all(|item| self.is_read(item)),
+            Expr::BinOp(_) | Expr::UnaryOp(_) | Expr::Compare(_) => self.is_computed(expr),
+            _ => self.is_unshared(expr),
+        }
+    }
+
     /// The string that a subscript names, if it is a literal.
     pub(super) fn string_key(&mut self, key: &Expr) -> Option<NameId> {
         let literal = key.as_string_literal_expr()?;

@@ -53,6 +53,8 @@ impl<'a> Walker<'a> {
         let Some(variable) = self.followed(&name.id) else { return };
         if let Some(container) = self.made_container(value) {
             self.seen.make(variable, container);
+        } else if self.is_computed(value) {
+            self.seen.compute(variable);
         }
     }
 

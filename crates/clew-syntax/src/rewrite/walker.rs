@@ -227,22 +227,37 @@ impl Walker<'_> {
             return walk(self);
         }
         let (open, close) = if needs_brackets(expr) { ("((", "))") } else { ("(", ")") };
+        let at = expr.start().to_u32();
         let text = format!("{}{open}", hooks::placeholder(hook));
-        self.edits.open(expr.start().to_u32(), text);
+        let moved = self.moved_start(expr);
+        match moved {
+            // What else begins here begins with the bracket, and is shown as it is.
+            Some(shown) => {
+                self.edits.open(at, String::from("("));
+                self.edits.open_shown(at, text, shown);
+            }
+            None if self.follows_word(expr.start()) => self.edits.open(at, format!(" {text}")),
+            None => self.edits.open(at, text),
+        }
         self.nesting += 1;
         walk(self);
         self.nesting -= 1;
-        self.edits.close(expr.end().to_u32(), close);
+        self.edits.close(expr.end().to_u32(), if moved.is_some() { format!("{close})") } else { close.to_owned() });
     }
 
     /// Puts fragments in front of an expression while `walk` walks it.
     ///
     /// They are shown where the expression is evaluated first, which may be on another line than the one it begins on.
     pub(super) fn fragments_around(&mut self, expr: &Expr, fragments: &[Fragment], walk: impl FnOnce(&mut Self)) {
-        let first = first_evaluated(expr).start();
-        let moved = self.are_on_different_lines(expr.start(), first);
-        let shown = moved.then_some((first.to_u32(), first.to_u32()));
+        let shown = self.moved_start(expr);
         self.fragments_shown(expr, fragments, shown, walk);
+    }
+
+    /// Where text in front of an expression is shown when the line on which the expression begins may have no code:
+    /// where it is evaluated first.
+    fn moved_start(&self, expr: &Expr) -> Option<(u32, u32)> {
+        let first = first_evaluated(expr).start();
+        self.are_on_different_lines(expr.start(), first).then_some((first.to_u32(), first.to_u32()))
     }
 
     /// Puts fragments in front of a test of a statement or generator expression while `walk` walks it.
@@ -306,13 +321,20 @@ impl Walker<'_> {
         if fragments.is_empty() {
             return;
         }
-        let text: String = fragments.iter().map(|fragment| self.fragment_statement(*fragment)).collect();
+        let enters = fragments.iter().any(|fragment| matches!(fragment, Fragment::Entry(_)));
+        let needed = fragments.iter().filter(|fragment| !enters || **fragment != Fragment::Cover);
+        let text: String = needed.map(|fragment| self.fragment_statement(*fragment)).collect();
         let range = statement.range();
         let shown = match first_of_simple(statement).map(Ranged::start) {
             Some(first) if self.are_on_different_lines(range.start(), first) => (first.to_u32(), first.to_u32()),
             _ => (range.start().to_u32(), range.end().to_u32()),
         };
         self.edits.before(range.start().to_u32(), text, shown);
+    }
+
+    /// Whether a number put here would become part of the keyword before (`not(a).b`).
+    fn follows_word(&self, at: TextSize) -> bool {
+        self.source[..at.to_usize()].ends_with(|before: char| before.is_ascii_alphanumeric())
     }
 
     fn are_on_different_lines(&self, one: TextSize, other: TextSize) -> bool {
@@ -329,6 +351,7 @@ impl Walker<'_> {
                 format!("{}[0]={}[{}]={};", state(), coverage(), statement.0, hooks::placeholder(unit))
             }
             Fragment::Cover => format!("{}[{}]=1;", coverage(), statement.0),
+            Fragment::Entry(scope) => format!("{}[{}]={};", coverage(), statement.0, entry_check(scope)),
             _ => format!("{};", self.fragment_expression(fragment)),
         }
     }
@@ -389,6 +412,8 @@ fn begins_with_comparison(test: &Expr) -> bool {
 
 /// True; calls the entry hook when another unit entered the scope last.
 pub(super) fn entry_check(scope: ScopeId) -> String {
+    // Where it is a statement, its value is stored rather than dropped: CPython gives the instruction that drops it no
+    // line, and the next one would look like the beginning of a line to a debugger.
     let [entered, enter] = [hooks::ENTERED, hooks::ENTER].map(hooks::placeholder);
     format!("{entered}[{0}]is {1}[0]or {enter}({0})", scope.0, state())
 }
@@ -397,7 +422,7 @@ fn state() -> String {
     hooks::placeholder(hooks::STATE)
 }
 
-fn coverage() -> String {
+pub(super) fn coverage() -> String {
     hooks::placeholder(hooks::COVERAGE)
 }
 

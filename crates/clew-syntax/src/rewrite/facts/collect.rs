@@ -1,7 +1,7 @@
 //! The walk that notes where each variable gets its values.
 
 use super::super::names::{Names, Variable, MODULE};
-use super::{is_pure_module, Origin};
+use super::{is_pure_module, ClassText, Origin};
 use crate::Index;
 use clew_trace::{ScopeId, ScopeKind, SourceTable};
 use ruff_python_ast::visitor::{self, Visitor};
@@ -9,13 +9,15 @@ use ruff_python_ast::{
     Comprehension, ExceptHandler, Expr, ExprContext, ModModule, Parameters, Pattern, Stmt, StmtClassDef, StmtFunctionDef,
 };
 use ruff_text_size::{Ranged, TextRange};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// What the walk found.
 pub(super) struct Collected<'a> {
     pub(super) origins: FxHashMap<Variable, Vec<Origin<'a>>>,
     pub(super) star_import: bool,
     pub(super) shared_reads: FxHashMap<ScopeId, Vec<Variable>>,
+    pub(super) classes: FxHashMap<ScopeId, ClassText<'a>>,
+    pub(super) stored_attributes: FxHashSet<&'a str>,
 }
 
 /// Walks the module.
@@ -30,6 +32,8 @@ pub(super) fn collect<'a>(module: &'a ModModule, names: &Names, table: &SourceTa
             origins: FxHashMap::default(),
             star_import: false,
             shared_reads: FxHashMap::default(),
+            classes: FxHashMap::default(),
+            stored_attributes: FxHashSet::default(),
         },
     };
     collector.visit_body(&module.body);
@@ -149,14 +153,20 @@ impl<'a> Collector<'a, '_> {
         if let Some(arguments) = &class.arguments {
             self.visit_arguments(arguments);
         }
-        let makes_itself = |statement: &Stmt| !statement.as_function_def_stmt().is_some_and(|def| def.name.as_str() == "__new__");
-        let no_bases = class.arguments.as_ref().is_none_or(|arguments| arguments.is_empty());
-        let plain = class.decorator_list.is_empty()
-            && no_bases
+        let arguments = class.arguments.as_deref();
+        let bases = arguments.map_or(&[][..], |arguments| &arguments.args);
+        let is_plain = class.decorator_list.is_empty()
             && class.type_params.is_none()
-            && class.body.iter().all(makes_itself)
-            && class.body.iter().all(|statement| matches!(statement, Stmt::FunctionDef(_) | Stmt::Assign(_) | Stmt::AnnAssign(_) | Stmt::Expr(_) | Stmt::Pass(_)));
-        self.bind(&class.name, if plain { Origin::PlainClass } else { Origin::Unknown });
+            && arguments.is_none_or(|arguments| arguments.keywords.is_empty())
+            && !bases.iter().any(Expr::is_starred_expr);
+        match self.index.scope(class.range()) {
+            Some(scope) => {
+                let text = ClassText { around: self.scope, bases: is_plain.then_some(bases) };
+                self.found.classes.insert(scope, text);
+                self.bind(&class.name, Origin::Class(scope));
+            }
+            None => self.bind(&class.name, Origin::Unknown),
+        }
         let outer = self.class.replace(class.name.as_str());
         self.within(class.range(), |this| this.visit_body(&class.body));
         self.class = outer;
@@ -262,6 +272,10 @@ impl<'a> Visitor<'a> for Collector<'a, '_> {
     fn visit_expr(&mut self, expr: &'a Expr) {
         match expr {
             Expr::Name(name) if name.ctx == ExprContext::Load && self.names.any_shared() => self.note_read(&name.id),
+            Expr::Attribute(attribute) if attribute.ctx != ExprContext::Load => {
+                self.found.stored_attributes.insert(&attribute.attr);
+                self.visit_expr(&attribute.value);
+            }
             Expr::Named(named) => {
                 if let Expr::Name(name) = &*named.target {
                     let origin = Origin::Value(&named.value, self.scope);
