@@ -73,7 +73,7 @@ class Runner:
     def environment(self, extra: dict[str, str]) -> dict[str, str]:
         """A small fixed environment: what is not set here is not inherited, but for paths."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-        paths = [str(HERE / "standin")] + ([] if self.installed else [str(REPOSITORY / "python")])
+        paths = [str(HERE / "standin")] + ([] if self.installed else [os.environ.get("CLEW_TEST_PATH", str(REPOSITORY / "python"))])
         kept.update(
             PYTHONPATH=os.pathsep.join(paths), PYTHONHASHSEED="0", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1",
             MPLBACKEND="Agg", PYTHONDONTWRITEBYTECODE="1",

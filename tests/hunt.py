@@ -60,7 +60,7 @@ class Hunt:
         if first.timed_out:
             self.verdicts["does not end"] += 1
             return True
-        program.targets = targets_of(list(first.names), source, seed) if self.slicing else []
+        program.targets = self._targets(program, list(first.names), seed) if self.slicing else []
         report = self.checker.check(program, run_options=self.run_options)
         for result in report.slices:
             if result.verdict == "unsound" and self._is_nondeterministic(program, result.target):
@@ -75,6 +75,12 @@ class Hunt:
         if bad:
             self._report_slice(program, bad[0], shrinking)
         return not bad and not report.faults
+
+    def _targets(self, program: Program, names: list[str], seed: int) -> list[str]:
+        """Targets that have a value: a line may never have run to its end."""
+        asked = targets_of(names, program.source, seed)
+        values = self.checker.run_plain(program, asked).values
+        return [target for target in asked if target in values]
 
     def _is_nondeterministic(self, program: Program, target: str) -> bool:
         runs = [self.checker.run_plain(program, [target]).values.get(target) for _ in range(2)]
@@ -92,10 +98,12 @@ class Hunt:
         print(source)
 
     def _report_slice(self, program: Program, target: str, shrinking: bool) -> None:
+        raises = bool(self.checker.run_plain(program).error)
+
         def fails(source: str, target: str) -> bool:
             small = Program("small", source, [target], program.files)
             plain = self.checker.run_plain(small)
-            if plain.timed_out or plain.error or target not in plain.values:
+            if plain.timed_out or (plain.error and not raises) or target not in plain.values:
                 return False
             return any(result.verdict in _BAD for result in self.checker.check(small).slices)
 

@@ -90,7 +90,7 @@ def place(tmp_path):
         ("import sys; sys.modules['__main__'] = None", 0, 0, None),
         ("globals().clear()", 0, 0, None),
         (
-            "import threading as t, time; t.Thread(None, time.sleep, None, (9,), daemon=True).start()",
+            "import threading as t, time; t.Thread(None, time.sleep, '', (9,), daemon=1).start()",
             0,
             0,
             None,

@@ -18,7 +18,7 @@ from pathlib import Path
 from fetch import fetch
 from place import environment, put
 
-SECONDS = 25.0
+SECONDS = 40.0
 
 
 def main() -> None:

@@ -171,11 +171,14 @@ class Checker:
         return None
 
     def _minimize(self, program: Program, result: Slice, expected: _Expected) -> None:
+        patience, self._timeout = self._timeout, 5
+
         def good(text: str) -> bool:
             return self._compare(program, result.target, text, expected) is None
 
         result.minimal = statements.one_minimal(result.text, good)
         result.minimal_size = statements.count(result.minimal)
+        self._timeout = patience
 
     def minimized(self, target: str) -> str | None:
         """What `clew slice --minimize` prints for a target of the latest recording."""

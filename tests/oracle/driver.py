@@ -17,6 +17,7 @@ import gc
 import importlib
 import json
 import os
+import resource
 import select
 import signal
 import sys
@@ -25,6 +26,7 @@ import types
 from pathlib import Path
 from typing import Any
 
+_MOST_MEMORY = 6 << 30
 CAPTURE = "__oracle_capture__"
 
 
@@ -45,7 +47,11 @@ def _outcome(process: int, request: dict[str, Any]) -> dict[str, Any]:
     timed_out = not select.select([descriptor], [], [], request.get("timeout", 60))[0]
     os.close(descriptor)
     if timed_out:
-        os.killpg(process, signal.SIGKILL)
+        for kill in (os.killpg, os.kill):
+            try:
+                kill(process, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
     _, status = os.waitpid(process, 0)
     return {"exit": os.waitstatus_to_exitcode(status), "timed_out": timed_out}
 
@@ -53,6 +59,8 @@ def _outcome(process: int, request: dict[str, Any]) -> dict[str, Any]:
 def perform(request: dict[str, Any]) -> None:
     """Do what the request says, in a child; end by falling off the end of the interpreter."""
     os.setpgid(0, 0)
+    # A program from which a statement was deleted may loop for ever and collect what it makes.
+    resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
     os.chdir(request["directory"])
     os.environ.update(request.get("environment", {}))
     _redirect(0, os.devnull, os.O_RDONLY)

@@ -187,6 +187,8 @@ pub(crate) struct Closure<'p, 'a> {
     /// Variables bound by functions other than their own, of which the bindings are needed.
     demanded: FxHashSet<(ScopeId, NameId)>,
     cells: FxHashSet<(ScopeId, NameId)>,
+    /// `match` statements of which a captured name is needed.
+    capturing: FxHashSet<StatementId>,
     /// Names that `clew.save` and the like are called by, when a saved value is asked for.
     extra_roots: Vec<NameId>,
 }
@@ -210,6 +212,7 @@ impl<'p, 'a> Closure<'p, 'a> {
             effects: Effects::new(facts, &analysis.fresh),
             demanded: FxHashSet::default(),
             cells: FxHashSet::default(),
+            capturing: FxHashSet::default(),
             extra_roots: Vec::new(),
         };
         closure.keep_future_imports();

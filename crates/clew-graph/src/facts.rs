@@ -120,6 +120,8 @@ pub(crate) struct Facts<'a> {
     inner_loop: Vec<Option<StatementId>>,
     /// For each scope, the units that entered it, ascending.
     entered: Vec<Vec<StatementId>>,
+    /// Functions whose bodies ran though no entry was recorded.
+    unrecorded: FxHashSet<ScopeId>,
     touched: Vec<Touch>,
     raised: Vec<Raised>,
     /// Names under which functions of any source were entered.
@@ -150,7 +152,7 @@ impl<'a> Facts<'a> {
             _ => true,
         };
         let executed = Executed::new(table, text, &blocks, marks.into_iter(), is_entered, true);
-        enter_what_ran(table, &executed, &mut entered);
+        let unrecorded = enter_what_ran(table, &executed, &mut entered);
         let inner_loop = inner_loops(table);
         let raised = raised(table, trace, &executed, &inner_loop);
         let ids: FxHashMap<&str, NameId> =
@@ -183,6 +185,7 @@ impl<'a> Facts<'a> {
             executed,
             inner_loop,
             entered,
+            unrecorded,
             raised,
             entered_names: entered_names(program),
             binders,
@@ -244,6 +247,11 @@ impl<'a> Facts<'a> {
     /// The units during which the scope was entered.
     pub(crate) fn entered(&self, scope: ScopeId) -> &[StatementId] {
         &self.entered[scope.index()]
+    }
+
+    /// Whether the function ran without an entry in the trace; the unit of its definition stands for what called it.
+    pub(crate) fn is_unrecorded(&self, scope: ScopeId) -> bool {
+        self.unrecorded.contains(&scope)
     }
 
     /// What a statement of the program was seen to do.
@@ -416,15 +424,22 @@ fn marks(table: &SourceTable, trace: &RunTrace) -> Vec<StatementId> {
 }
 
 /// A function whose body ran without a unit that entered it is one that its `class` or `def` statement called.
-fn enter_what_ran(table: &SourceTable, executed: &Executed, entered: &mut [Vec<StatementId>]) {
+fn enter_what_ran(
+    table: &SourceTable,
+    executed: &Executed,
+    entered: &mut [Vec<StatementId>],
+) -> FxHashSet<ScopeId> {
+    let mut found = FxHashSet::default();
     for (index, statement) in table.statements.iter().enumerate() {
         let id = StatementId(index as u32);
         let units = &mut entered[statement.scope.index()];
         let is_body = table.scope(statement.scope).kind == ScopeKind::Function && !statement.is_docstring;
         if is_body && units.is_empty() && executed.is_marked(id) {
             units.push(table.unit_of(id));
+            found.insert(statement.scope);
         }
     }
+    found
 }
 
 /// Exceptions that the trace shows, and those of top-level `raise` statements after which the program went on.

@@ -57,6 +57,9 @@ pub(crate) struct Event {
 struct Block {
     before: Vec<u32>,
     events: Vec<Event>,
+    /// Whether it stands outside all branches, loops and blocks that may be left early: blocks with greater numbers are
+    /// reached through it only.
+    is_certain: bool,
 }
 
 /// What a variable may hold at a point.
@@ -88,6 +91,8 @@ pub(crate) struct Flow {
     /// Blocks and positions of the events of each variable, ascending.
     events: FxHashMap<Variable, Vec<(u32, u32)>>,
     any: Vec<(u32, u32)>,
+    /// The only event of a variable, where every later point is reached through it.
+    settled: FxHashMap<Variable, (u32, u32)>,
     places: FxHashMap<StatementId, Place>,
     /// Further places of statements that are evaluated in several blocks (a `while` test).
     again: FxHashMap<StatementId, Place>,
@@ -122,6 +127,11 @@ impl Flow {
         let own = self.events.get(&variable).map_or(&[][..], Vec::as_slice);
         if own.is_empty() && self.any.is_empty() {
             return Version::Start(variable);
+        }
+        if let Some(&(block, at)) = self.settled.get(&variable) {
+            if (block, at) < (point.block, point.at) {
+                return Version::Event(variable, block, at);
+            }
         }
         let mut point = point;
         loop {

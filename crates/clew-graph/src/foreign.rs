@@ -5,7 +5,9 @@
 //! a function there by `global`, or anybody by a store to the module's attribute. Units bind and read such variables
 //! through the functions that they enter, and by writing `module.name`.
 
-use clew_trace::{NameId, ScopeId, SourceId, SourceTable, Statement, StatementId, StatementKind};
+use clew_trace::{
+    Access, ExternalKind, NameId, ScopeId, SourceId, SourceTable, Statement, StatementId, StatementKind,
+};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::facts::{region, Facts, MODULE};
@@ -48,6 +50,7 @@ impl Foreign {
             binders: builtin(&BINDERS),
             ..Self::default()
         };
+        foreign.collect_import_state(facts);
         if facts.program.tables.len() > 1 {
             let modules = Modules::new(facts);
             foreign.collect_bindings(facts, &modules);
@@ -63,6 +66,47 @@ impl Foreign {
             self.names.push(facts.program.tables[source.index()].name(name).to_owned());
         }
         variable
+    }
+
+    /// `sys.path` and `sys.modules` decide what imports bring; so do files of Python text that the run wrote.
+    fn collect_import_state(&mut self, facts: &Facts<'_>) {
+        let writes_source = |unit: StatementId| {
+            facts.trace.external_uses.iter().any(|used| {
+                let state = facts.trace.externals.get(used.external.index());
+                facts.unit(used.unit) == Some(unit)
+                    && matches!(used.access, Access::Write | Access::Update)
+                    && state.is_some_and(|state| state.kind == ExternalKind::File && state.key.ends_with(".py"))
+            })
+        };
+        let has_written_source = facts.trace.externals.iter().any(|state| state.key.ends_with(".py"));
+        let elsewhere = imports_from_elsewhere(facts);
+        let mut binders = Vec::new();
+        let mut readers = Vec::new();
+        for id in facts.statements().filter(|id| facts.ran(*id)) {
+            let statement = facts.statement(id);
+            let holds = |names: &[&str]| facts.names_in(id).any(|name| names.contains(&facts.name(name)));
+            let touches = facts.touch(id).object || statement.kind == StatementKind::Expression;
+            let changes_path = elsewhere && holds(&["path", "meta_path", "path_hooks", "addsitedir"]);
+            let of_sys = holds(&["sys", "site"]) && (changes_path || holds(&["modules"]));
+            if touches && (of_sys || holds(&["invalidate_caches"])) || has_written_source && writes_source(id) {
+                binders.push(id);
+            }
+            let imports = matches!(statement.kind, StatementKind::Import | StatementKind::ImportFrom);
+            if imports || holds(&["import_module", "__import__", "reload", "run_path", "run_module"]) {
+                readers.push(id);
+            }
+        }
+        if binders.is_empty() {
+            return;
+        }
+        let state = Variable(self.first + self.names.len() as u32);
+        self.names.push(String::from("sys.path"));
+        for id in binders {
+            self.bound_by.entry(id).or_default().push(state);
+        }
+        for id in readers {
+            self.read_by.entry(id).or_default().push(state);
+        }
     }
 
     fn collect_bindings(&mut self, facts: &Facts<'_>, modules: &Modules) {
@@ -104,7 +148,7 @@ impl Foreign {
                     continue;
                 }
                 if number == 0 {
-                    self.read_by.insert(StatementId(index as u32), read);
+                    self.read_by.entry(StatementId(index as u32)).or_default().extend(read);
                 } else {
                     self.uses.entry((source, scope)).or_default().extend(read);
                 }
@@ -232,6 +276,19 @@ impl Foreign {
         }
         found
     }
+}
+
+/// Whether some module of the user was found outside the directory of the program.
+fn imports_from_elsewhere(facts: &Facts<'_>) -> bool {
+    let directory = |path: &str| path.rsplit_once('/').map_or(String::new(), |(directory, _)| directory.to_owned());
+    let Some(own) = facts.trace.sources.first().map(|source| directory(&source.path)) else { return true };
+    facts.trace.sources.iter().skip(1).any(|source| {
+        // A module of a package stands in directories below the one that was searched.
+        let is_package = source.path.ends_with("/__init__.py");
+        let n_levels = source.module.matches('.').count() + usize::from(is_package);
+        let searched = (0..n_levels).fold(directory(&source.path), |inside, _| directory(&inside));
+        searched != own
+    })
 }
 
 /// Whether the text is one call of `exec` that is given a namespace of its own.

@@ -33,14 +33,18 @@ pub(crate) fn check(
                 return differs(String::from("the clock"));
             }
             // Libraries draw while they are imported, for names of temporary files and the like.
-            ExternalKind::Random if !is_import(facts, unit) && !is_seeded(facts, nth, used) => {
+            ExternalKind::Random
+                if !is_import(facts, unit)
+                    && !is_seeded(facts, nth, used)
+                    && !only_names_files(facts, unit, criterion) =>
+            {
                 return differs(format!("random numbers that were not seeded ({})", state.key));
             }
             ExternalKind::Network => return differs(String::from("the network")),
             ExternalKind::Stdio if used.access == Access::Read => {
                 return differs(String::from("what was typed on standard input"));
             }
-            ExternalKind::File | ExternalKind::Directory | ExternalKind::Database => {
+            ExternalKind::File | ExternalKind::Directory | ExternalKind::Database if !imports_library(facts, unit) => {
                 check_file(facts, kept, (nth, used, state), unit, criterion)?;
             }
             _ => {}
@@ -55,10 +59,36 @@ fn is_import(facts: &Facts<'_>, unit: StatementId) -> bool {
 
 /// Whether an earlier use set the generator to a known state.
 fn is_seeded(facts: &Facts<'_>, nth: usize, used: &ExternalUse) -> bool {
-    used.access == Access::Write
-        || facts.trace.external_uses[..nth]
-            .iter()
-            .any(|earlier| earlier.external == used.external && earlier.access == Access::Write)
+    facts.trace.external_uses[..=nth].iter().any(|earlier| {
+        earlier.external == used.external && (earlier.access == Access::Write || seeds(facts, earlier.unit))
+    })
+}
+
+/// Whether the unit's own text sets the state of a generator.
+fn seeds(facts: &Facts<'_>, unit: StatementId) -> bool {
+    const SETTERS: [&str; 4] = ["seed", "setstate", "set_state", "manual_seed"];
+    facts.unit(unit).is_some_and(|unit| facts.names_in(unit).any(|name| SETTERS.contains(&facts.name(name))))
+}
+
+/// Whether random numbers only made the names of temporary files, which the value asked for does not hold.
+fn only_names_files(facts: &Facts<'_>, unit: StatementId, criterion: &Criterion) -> bool {
+    const MAKERS: [&str; 7] = [
+        "tempfile", "TemporaryDirectory", "NamedTemporaryFile", "TemporaryFile", "SpooledTemporaryFile", "mkdtemp", "mkstemp",
+    ];
+    let makes = facts.names_in(unit).any(|name| MAKERS.contains(&facts.name(name)));
+    let Criterion::Name { name } = criterion else { return makes };
+    let value = facts.trace.bindings.iter().find(|binding| binding.name == *name && binding.until.is_none());
+    makes && value.is_some_and(|value| {
+        let paths = facts.trace.external_uses.iter().filter(|used| facts.unit(used.unit) == Some(unit));
+        let mut names = paths.filter_map(|used| facts.trace.externals.get(used.external.index()));
+        !names.any(|state| state.key.rsplit('/').next().is_some_and(|name| value.summary.contains(name)))
+    })
+}
+
+/// Whether the unit imports a library: the files that it looks at are the library's own.
+fn imports_library(facts: &Facts<'_>, unit: StatementId) -> bool {
+    is_import(facts, unit)
+        && !facts.trace.sources.iter().skip(1).any(|source| source.imported_by == Some(unit))
 }
 
 /// Whether kept text of the unit, or of the functions it entered, names a clock.

@@ -259,3 +259,25 @@ fn try_else_and_finally() {
         .gives("c", "try:\n    pass\nfinally:\n    c = 1\n")
         .gives("a", "try:\n    a = int('1')\nfinally:\n    pass\n");
 }
+
+#[test]
+fn a_pattern_binds_though_its_guard_fails() {
+    let source = "xs = [1, 2]\nmatch xs:\n    case [a, *_] if a > 5:\n        y = 1\n    case [_, b]:\n        y = 2\n";
+    run(source)
+        .not_run(&[4])
+        .gives("a", "xs = [1, 2]\nmatch xs:\n    case [a, *_] if a > 5:\n        pass\n    case [_, b]:\n        pass\n");
+}
+
+#[test]
+fn a_generator_that_was_not_used_up_reads_names_at_the_end() {
+    run("n = 1\ng = (n for x in [1])\nn += 1\n").gives("g", "n = 1\ng = (n for x in [1])\nn += 1\n");
+}
+
+#[test]
+fn trying_a_pattern_may_run_code() {
+    let source = "class P:\n    asked = 0\n    __match_args__ = ('x',)\n    @property\n    def x(self):\n        P.asked += 1\n        return 0\n\nmatch P():\n    case P(1):\n        a = 1\n    case P(0):\n        a = 2\nn = P.asked\n";
+    run(source).not_run(&[11]).enters(9, "x").flow(14, 9).gives(
+        "n",
+        "class P:\n    asked = 0\n    __match_args__ = ('x',)\n    @property\n    def x(self):\n        P.asked += 1\n        return 0\n\nmatch P():\n    case P(1):\n        pass\n    case P(0):\n        pass\nn = P.asked\n",
+    );
+}

@@ -20,7 +20,7 @@ use std::ptr;
 
 use crate::frames::without_frames;
 use crate::importing::{compile_plainly, without_compiler_warnings};
-use crate::signals;
+use crate::signals::{self, Held};
 
 extern "C" {
     /// The C library's own stream; the interpreter reads nothing from it that Clew needs.
@@ -62,10 +62,15 @@ fn run_program(
     drop(payload);
     signals::guard_termination(&finish, &namespace);
     let process = std::process::id();
-    let (ending, cause) = without_frames(py, || run_to_end(py, kind, parts, &namespace));
+    let (mut ending, cause) = without_frames(py, || run_to_end(py, kind, parts, &namespace));
     // A child of fork that ran to the end of the program has no recording of its own.
     if std::process::id() == process {
-        call_finish(py, &finish, &namespace, ending.code, cause.as_deref());
+        let held = call_finish(py, &finish, &namespace, ending.code, cause.as_deref());
+        ending.interrupted |= interrupts_by_default(py) && held.has_pending(libc::SIGINT);
+        if ending.interrupted {
+            // A further Ctrl-C has nothing left to interrupt: the process is about to die by it.
+            held.keep();
+        }
     }
     signals::release_termination(py);
     drop((namespace, finish));
@@ -354,14 +359,14 @@ fn call_atexit(py: Python<'_>) {
     }
 }
 
-/// Runs Clew's own ending so that neither the program's hooks nor its signals meet it.
+/// Runs Clew's own ending so that neither the program's hooks nor its signals meet it; the signals stay held back.
 fn call_finish(
     py: Python<'_>,
     finish: &Bound<'_, PyAny>,
     namespace: &Bound<'_, PyDict>,
     code: c_int,
     cause: Option<&str>,
-) {
+) -> Held {
     // A signal that already waits for its Python handler would interrupt the ending.
     // SAFETY: the lock is held; what a handler raises here has no program left to meet.
     unsafe {
@@ -381,7 +386,17 @@ fn call_finish(
             result => result,
         }
     });
-    drop(held);
+    held
+}
+
+/// Whether Ctrl-C raises `KeyboardInterrupt`: the program has no handler of its own and does not ignore it.
+fn interrupts_by_default(py: Python<'_>) -> bool {
+    let compare = || -> PyResult<bool> {
+        let module = py.import("_signal")?;
+        let handler = module.getattr("getsignal")?.call1((libc::SIGINT,))?;
+        Ok(handler.is(&module.getattr("default_int_handler")?))
+    };
+    compare().unwrap_or(false)
 }
 
 /// Whether the interpreter goes on to a prompt after the program.

@@ -9,13 +9,15 @@ state of the figure, an object like any other. So a call with FIGURE does, by it
 - ``read``: reads the hidden state and the current figure;
 - ``close``: replaces the hidden state if no figure is left, else changes it.
 
-:func:`before` and :func:`after` say this for one call, for the recorder to write down.
+:func:`after` says this for one call, from the current figure now and at the last such call.
 """
 
 from __future__ import annotations
 
 import sys
 from typing import Any, NamedTuple
+
+_last: list[int] = [0]
 
 
 class Drawing(NamedTuple):
@@ -49,25 +51,25 @@ def n_figures() -> int:
     return len(helpers.Gcf.figs) if helpers is not None else 0
 
 
-def before() -> Any:
-    """Note the current figure before a call."""
-    return current()
+def after(figure: str) -> Drawing:
+    """Say what a call did that was just made.
 
-
-def after(figure: str, noted: Any) -> Drawing:
-    """Say what a call did, from its ``figure`` particular and the figure noted before it."""
+    Parameters
+    ----------
+    figure
+        The ``figure`` particular of its effect.
+    """
     now = current()
+    former = _last[0]
+    _last[0] = 0 if now is None else id(now)
+    given = () if now is None else (now,)
     if figure == "close":
         return Drawing("write" if n_figures() == 0 else "update")
     if figure == "read":
-        return Drawing("read", (), _given(now))
-    if figure == "new" or (noted is None and now is not None):
-        return Drawing("write", _given(now))
-    if now is not noted:
-        # It chose another figure that was there before, as `plt.figure(1)` or `plt.sca` do.
-        return Drawing("update", _given(now))
-    return Drawing("read", _given(now))
-
-
-def _given(figure: Any) -> tuple[Any, ...]:
-    return () if figure is None else (figure,)
+        return Drawing("read", (), given)
+    if figure == "new" or (former == 0 and now is not None):
+        return Drawing("write", given)
+    if now is not None and id(now) != former:
+        # It chose another figure that was there before, as `plt.sca` does.
+        return Drawing("update", given)
+    return Drawing("read", given)

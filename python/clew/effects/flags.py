@@ -89,6 +89,7 @@ EXTRA_KEYS: Final[dict[str, str]] = {
     "seed": "list of the places of the seed; SEED holds only if one is given",
     "figure": "'new', 'draw', 'read' or 'close': see `clew.effects.figures`",
     "generators": "attributes of the receiver that are advanced if they are random generators",
+    "artists": "true if the figures of all artists among the arguments are changed",
     "views": "list of pairs of pointers that share state afterwards",
     "when": "list of conditions, each with the bits and particulars it adds: see `applying`",
 }

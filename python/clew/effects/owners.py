@@ -45,6 +45,11 @@ def canonical(value: object) -> object:
     return value
 
 
+def is_figure(value: object) -> bool:
+    """Tell whether an object is a figure of matplotlib."""
+    return any(key_of(base) == "matplotlib:FigureBase" for base in mro(type(value)))
+
+
 def _owner(value: Any) -> Any:
     cls = type(value)
     if cls not in _finders:

@@ -4,7 +4,7 @@
 use clew_trace::{Arm, StatementId, StatementKind};
 
 use super::Closure;
-use crate::clauses::clauses;
+use crate::clauses::{clauses, holds_word};
 use crate::criterion::changes_something;
 use crate::facts::{Facts, MODULE};
 
@@ -57,18 +57,27 @@ impl Closure<'_, '_> {
     fn keep_cases(&mut self, id: StatementId) {
         let facts = self.facts;
         let cases: Vec<Arm> = arms_of(facts, id, |arm| matches!(arm, Arm::Case(_)));
-        let captures = !facts.statement(id).defines.is_empty() || facts.touch(id).lasts();
+        let captures = self.capturing.contains(&id) || facts.touch(id).lasts();
         let last = cases.iter().rposition(|arm| self.stays(id, *arm));
         let clauses = clauses(facts.table, facts.text, &facts.blocks, id);
         let runs_code = self.may_run_code(id);
+        let last_run = cases.iter().rposition(|arm| facts.may_have_run(facts.blocks.arm(id, *arm)));
         for (nth, &arm) in cases.iter().enumerate() {
             let matched = facts.may_have_run(facts.blocks.arm(id, arm));
             let is_before = last.is_some_and(|last| nth < last);
+            let is_reached = last_run.is_none_or(|last_run| nth <= last_run);
             // Trying a class pattern or a guard may run properties and functions.
             let is_tried = runs_code && clauses.iter().any(|clause| {
                 clause.arm == arm && facts.text[clause.start..clause.end].contains('(')
             });
-            if matched && (captures || is_before) || is_tried && is_before {
+            // A pattern that matched binds its names even when the guard then fails.
+            let binds = captures && is_reached && clauses.iter().any(|clause| {
+                clause.arm == arm
+                    && facts.statement(id).defines.iter().any(|define| {
+                        holds_word(&facts.text[clause.start..clause.end], facts.name(define.name))
+                    })
+            });
+            if matched && (captures || is_before) || is_tried && (is_before || is_reached) || binds {
                 self.arms.insert((id, arm));
             }
         }

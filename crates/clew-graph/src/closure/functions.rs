@@ -137,6 +137,9 @@ impl Closure<'_, '_> {
     /// A `def` is kept: the kept units that entered it make it active.
     pub(super) fn function_kept(&mut self, id: StatementId) {
         if let Some(scope) = self.facts.statement(id).opens {
+            if self.facts.is_unrecorded(scope) {
+                self.activate(scope, self.facts.table.unit_of(id));
+            }
             self.activate_all(scope);
         }
     }
@@ -277,15 +280,35 @@ impl Closure<'_, '_> {
         }
     }
 
-    /// A lambda that a kept unit entered, in a statement that is not kept.
+    /// A lambda that a kept unit entered, in a top-level statement that is not kept.
     fn consider_lambda(&mut self, unit: StatementId, owner: StatementId) {
         let facts = self.facts;
         let statement = facts.statement(owner);
+        if owner == unit || !facts.table.is_unit(owner) {
+            return;
+        }
         let named = statement.defines.iter().any(|define| self.is_mentioned(define.name));
-        let stored = statement.defines.is_empty() && facts.table.is_unit(owner) && facts.touch(owner).lasts();
-        if owner != unit && (named && facts.table.is_unit(owner) || stored) {
+        let stored = statement.defines.is_empty() && facts.touch(owner).lasts();
+        // When nothing that ran in the unit names what holds the lambda, library code held it.
+        let unexplained = !statement.defines.iter().any(|define| self.is_held_in(unit, define.name, None));
+        if named || stored || unexplained {
             self.keep(owner, Reason::because(unit, EdgeKind::Call, None));
         }
+    }
+
+    /// Whether the text of the unit, or of a function that it entered (other than `except`), holds the name.
+    fn is_held_in(&self, unit: StatementId, name: NameId, except: Option<ScopeId>) -> bool {
+        let facts = self.facts;
+        let entries = facts.entries_of(unit);
+        self.analysis.holders(name).iter().any(|&holder| {
+            let (region, anchor) = facts.home(holder);
+            if region == MODULE {
+                anchor == unit
+            } else {
+                Some(region) != except
+                    && entries.iter().any(|entry| entry.source == SourceId(0) && entry.scope == region)
+            }
+        })
     }
 
     /// A function was entered though nothing that ran in the unit mentions its name: library code must have held it.
@@ -300,17 +323,7 @@ impl Closure<'_, '_> {
         if is_special || is_nested || !facts.ran(def) {
             return;
         }
-        let holders = self.analysis.holders(define.name);
-        let entries = facts.entries_of(unit);
-        let is_known = holders.iter().any(|&holder| {
-            let (region, anchor) = facts.home(holder);
-            if region == MODULE {
-                anchor == unit
-            } else {
-                region != scope && entries.iter().any(|entry| entry.source == SourceId(0) && entry.scope == region)
-            }
-        });
-        if is_known || self.analysis.foreign_mentions[facts.plain(define.name).index()] {
+        if self.is_held_in(unit, define.name, Some(scope)) || self.analysis.foreign_mentions[facts.plain(define.name).index()] {
             return;
         }
         let reason = Reason::because(unit, EdgeKind::Call, Some(name));

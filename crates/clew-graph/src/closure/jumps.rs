@@ -4,6 +4,7 @@
 use clew_trace::{Arm, StatementId, StatementKind};
 
 use super::{Closure, Reason};
+use crate::facts::MODULE;
 use crate::graph::EdgeKind;
 
 impl Closure<'_, '_> {
@@ -50,7 +51,10 @@ impl Closure<'_, '_> {
                 && facts.blocks.arms(catcher).iter().any(|(arm, block)| {
                     matches!(arm, Arm::Handler(_)) && self.has_in_block(block) && facts.may_have_run(block)
                 });
-            let decides = is_handled || self.is_followed(raiser, catcher) || self.is_in_kept_loop(raiser, catcher);
+            let decides = is_handled
+                || self.is_followed(raiser, catcher)
+                || self.is_in_kept_loop(raiser, catcher)
+                || self.is_told_to_manager(raiser, catcher);
             if decides && !self.has(raiser) {
                 self.keep(raiser, Reason::because(catcher, EdgeKind::Control, None));
             }
@@ -59,6 +63,22 @@ impl Closure<'_, '_> {
                 self.leak(raiser);
             }
         }
+    }
+
+    /// Whether a context manager of the user between the two is kept, and so learns of the exception.
+    fn is_told_to_manager(&self, raiser: StatementId, catcher: StatementId) -> bool {
+        let facts = self.facts;
+        let mut inner = raiser;
+        while let Some(around) = facts.statement(inner).parent.filter(|around| facts.blocks.contains(catcher, *around)) {
+            let statement = facts.statement(around);
+            let (scope, anchor) = facts.home(around);
+            let is_of_user = || scope != MODULE || !facts.entries_of(anchor).is_empty();
+            if statement.kind == StatementKind::With && self.has(around) && is_of_user() {
+                return true;
+            }
+            inner = around;
+        }
+        false
     }
 
     /// A loop that ended because the program did would go on without the statement that ended it.

@@ -4,6 +4,7 @@ use clew_trace::{Arm, NameId, ScopeId, ScopeKind, StatementId, StatementKind, Us
 
 use super::{Closure, Reason};
 use crate::clauses::holds_word;
+use crate::criterion::changes_something;
 use crate::facts::MODULE;
 use crate::flow::{Point, Variable, Version};
 use crate::graph::EdgeKind;
@@ -18,6 +19,10 @@ impl Closure<'_, '_> {
             // Exception classes are needed with the handlers that stay.
             StatementKind::Try => {}
             StatementKind::Match => self.need_names_in(id, facts.header_text(id)),
+            StatementKind::Function | StatementKind::Class if !self.analysis.lambdas.contains_key(&id) => {
+                // What the body captures is needed by the statements of the body that use it.
+                statement.uses.iter().filter(|site| !site.delayed).for_each(|site| self.need(id, *site));
+            }
             _ => statement.uses.iter().for_each(|site| self.need(id, *site)),
         }
         self.need_names_in_queries(id);
@@ -98,6 +103,9 @@ impl Closure<'_, '_> {
                 }
             }
         }
+        if matches!(facts.name(site.name), "eval" | "exec") && self.analysis.foreign.reads_anything(site.name) {
+            self.need_all_changes(id);
+        }
         if self.analysis.imports.is_module(site.name) {
             for attribute in &facts.statement(id).mentions {
                 for importer in self.analysis.imports.importers_of(site.name, facts.name(*attribute)) {
@@ -106,6 +114,20 @@ impl Closure<'_, '_> {
                         self.keep(importer, Reason::because(id, EdgeKind::Data, Some(facts.name(site.name))));
                     }
                 }
+            }
+        }
+    }
+
+    /// Text that is run may look into any object: all changes made before are needed.
+    fn need_all_changes(&mut self, id: StatementId) {
+        let facts = self.facts;
+        let (scope, anchor) = facts.home(id);
+        let units = if scope == MODULE { vec![anchor] } else { facts.entered(scope).to_vec() };
+        let Some(last) = units.into_iter().max() else { return };
+        for unit in facts.statements().filter(|unit| facts.table.is_unit(*unit)) {
+            let is_before = unit < last || facts.share_loop(unit, last);
+            if is_before && facts.ran(unit) && changes_something(self.analysis, unit) {
+                self.keep(unit, Reason::because(id, EdgeKind::Data, None));
             }
         }
     }
@@ -185,6 +207,14 @@ impl Closure<'_, '_> {
     pub(crate) fn ask_for(&mut self, version: Version, name: &str) {
         for (id, _) in self.makers(MODULE, version) {
             self.keep(id, Reason::criterion(Some(name.to_owned())));
+            if self.holds_generator(id) {
+                // Whoever looks into the value reads these names as they are at the end.
+                let end = self.analysis.module.end();
+                for site in self.facts.statement(id).uses.iter().filter(|site| site.delayed && site.scope == MODULE) {
+                    let version = self.analysis.module.version(Variable(site.name.0), end);
+                    self.follow(MODULE, version, id, EdgeKind::Data);
+                }
+            }
         }
     }
 
@@ -200,8 +230,17 @@ impl Closure<'_, '_> {
             let flow = self.flow(scope);
             flow.before_version(version, &mut work);
             if let (Some(event), Version::Event(variable, _, _)) = (flow.event(version), version) {
-                found.push((event.statement, variable));
+                let event = *event;
                 in_calls |= event.inside_call;
+                match self.facts.statement(event.statement).kind {
+                    // `except E as e` binds `e` for its own block only, whose statements keep the `try` anyway.
+                    StatementKind::Try => continue,
+                    StatementKind::Match if !event.inside_call => {
+                        self.capturing.insert(event.statement);
+                    }
+                    _ => {}
+                }
+                found.push((event.statement, variable));
             }
         }
         match version {

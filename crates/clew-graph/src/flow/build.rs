@@ -44,6 +44,8 @@ struct Builder<'f, 'a> {
     /// Blocks from which the scope is left early.
     leaves: Vec<u32>,
     catching: FxHashSet<StatementId>,
+    /// How many branches, loops and blocks that may be left early surround the statement.
+    depth: u32,
 }
 
 /// The flow graph of a scope: the module, a function or a class body.
@@ -53,12 +55,13 @@ pub(crate) fn build(facts: &Facts<'_>, scope: ScopeId, hidden: &dyn Hidden) -> F
         facts,
         hidden,
         scope,
-        flow: Flow { blocks: vec![Block::default()], ..Flow::default() },
+        flow: Flow { blocks: vec![Block { is_certain: true, ..Block::default() }], ..Flow::default() },
         frontier: vec![0],
         open: true,
         around: Vec::new(),
         leaves: Vec::new(),
         catching: catchers.map(|raised| raised.catcher).collect(),
+        depth: 0,
     };
     match facts.table.scope(scope).owner {
         Some(owner) if scope != MODULE => builder.block(facts.blocks.arm(owner, Arm::Body)),
@@ -90,13 +93,25 @@ impl Builder<'_, '_> {
                 }
             }
         }
+        if flow.any.is_empty() {
+            let blocks = &flow.blocks;
+            let is_settled = |&(block, at): &(u32, u32)| {
+                let block = &blocks[block as usize];
+                block.is_certain && block.events[at as usize].kills
+            };
+            let single = flow.events.iter().filter_map(|(variable, events)| match events.as_slice() {
+                [one] if is_settled(one) => Some((*variable, *one)),
+                _ => None,
+            });
+            flow.settled = single.collect();
+        }
         flow
     }
 
     fn new_block(&mut self, mut before: Vec<u32>) -> u32 {
         before.sort_unstable();
         before.dedup();
-        self.flow.blocks.push(Block { before, events: Vec::new() });
+        self.flow.blocks.push(Block { before, events: Vec::new(), is_certain: self.depth == 0 });
         self.flow.blocks.len() as u32 - 1
     }
 
@@ -229,7 +244,23 @@ impl Builder<'_, '_> {
     }
 
     fn statement(&mut self, id: StatementId) {
-        match self.facts.statement(id).kind {
+        let kind = self.facts.statement(id).kind;
+        let may_part = matches!(
+            kind,
+            StatementKind::If
+                | StatementKind::Match
+                | StatementKind::For
+                | StatementKind::While
+                | StatementKind::Try
+                | StatementKind::With
+        );
+        self.depth += u32::from(may_part);
+        self.parted(id, kind);
+        self.depth -= u32::from(may_part);
+    }
+
+    fn parted(&mut self, id: StatementId, kind: StatementKind) {
+        match kind {
             StatementKind::If => self.branches(id),
             StatementKind::Match => self.branches(id),
             StatementKind::For => self.for_loop(id),
@@ -407,7 +438,10 @@ impl Builder<'_, '_> {
     /// Remembers where a loop or `with` of the module was left: iterators and context managers run once more there.
     fn note_left(&mut self, id: StatementId) {
         if self.scope == MODULE && !self.frontier.is_empty() {
+            // The place is outside the statement itself.
+            self.depth -= 1;
             let block = self.current();
+            self.depth += 1;
             self.flow.left.insert(id, self.point(block));
         }
     }
@@ -499,7 +533,11 @@ fn remade(facts: &Facts<'_>, scope: ScopeId, id: StatementId) -> Vec<Variable> {
         ["__class__", "__code__", "__defaults__", "__kwdefaults__", "__bases__", "__dict__", "__closure__", "__wrapped__"];
     let statement = facts.statement(id);
     let is_special = |name: &clew_trace::NameId| SPECIAL.contains(&facts.name(*name));
-    if !facts.touch(id).object || !statement.mentions.iter().any(is_special) {
+    let registers = |name: &clew_trace::NameId| facts.name(*name) == "register";
+    let stores = facts.touch(id).object && statement.mentions.iter().any(is_special);
+    // Registering a virtual subclass changes what `isinstance` says of the class.
+    let is_registered = statement.kind == StatementKind::Expression && statement.mentions.iter().any(registers);
+    if !stores && !is_registered {
         return Vec::new();
     }
     let names = statement.uses.iter().filter(|site| site.scope == scope && !site.delayed);

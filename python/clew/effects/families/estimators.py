@@ -29,8 +29,11 @@ _FITTING: Final = ("sklearn.model_selection", "sklearn.inspection", "sklearn.uti
 
 def default(callee: Callee) -> flags.Effect | None:
     """Give the effect of a callee that no annotation names."""
+    display = callee.owner is not None and callee.owner.__name__.endswith("Display")
+    if display and callee.name.startswith(("from_", "plot")):
+        return _display(callee)
     if callee.name in _DRAWING or callee.in_module("xgboost.plotting", "lightgbm.plotting"):
-        return drawing()
+        return _display(callee)
     if callee.callable is callee.owner:
         # An estimator keeps its parameters, and looks at them when it is fitted.
         return flags.ALIAS
@@ -39,6 +42,12 @@ def default(callee: Callee) -> flags.Effect | None:
     if callee.name.startswith(_LEARNS):
         return flags.WRITES_RECEIVER | flags.READS | flags.ALIAS
     return flags.READS
+
+
+def _display(callee: Callee) -> flags.Effect:
+    """Give the effect of drawing a display: one that exists keeps what it has drawn."""
+    bits, extra = flags.split(drawing())
+    return bits | (flags.WRITES_RECEIVER if callee.receiver_type is not None else 0), extra
 
 
 def complete(callee: Callee, effect: flags.Effect) -> flags.Effect:

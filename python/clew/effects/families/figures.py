@@ -63,7 +63,22 @@ _RC: Final = ["matplotlib.rcParams"]
 _PYPLOT: Final = ["matplotlib.pyplot"]
 #: Modules of which every object is shared by nothing and read by its methods only.
 _VALUES: Final = ("matplotlib.colors", "matplotlib.transforms", "matplotlib.path", "matplotlib.cm")
-_CHANGES: Final = ("set_", "add_", "remove", "clear", "update", "append", "register", "autoscale")
+_ADOPTS: Final = ("add_", "set_axes_locator", "set_major_", "set_minor_")
+_CHANGES: Final = (
+    "set",
+    "add_",
+    "remove",
+    "clear",
+    "update",
+    "append",
+    "register",
+    "autoscale",
+    "invalidate",
+    "rotate",
+    "scale",
+    "skew",
+    "translate",
+)
 
 
 def default(callee: Callee) -> flags.Effect | None:
@@ -76,13 +91,22 @@ def default(callee: Callee) -> flags.Effect | None:
         return drawing()
     if callee.callable is callee.owner or callee.receiver_type is None:
         bits = flags.READS_ARGUMENTS | flags.CONSUMES_ARGUMENTS | flags.ALIAS
-        return bits, {"reads_state": list(_RC)}
+        return bits, {"reads_state": list(_RC), "artists": True}
     if callee.name.startswith(_ASKS):
         return flags.READS | flags.ALIAS
     if callee.in_module(*_VALUES) and not callee.name.startswith(_CHANGES):
         return flags.READS
-    bits = flags.WRITES_RECEIVER | flags.READS | flags.ALIAS
-    return bits, {"reads_state": list(_RC)}
+    return _artist_method(callee.name)
+
+
+def _artist_method(name: str) -> flags.Effect:
+    """Give the effect of a method that changes an artist, and so its figure."""
+    bits = flags.WRITES_RECEIVER | flags.READS | flags.ALIAS | flags.WRITES_ARGUMENT
+    # A norm is scaled to the data; a locator or a formatter learns its axis.
+    arguments: list[int | str] = ["norm"]
+    if name.startswith(_ADOPTS):
+        arguments.append(0)
+    return bits, {"reads_state": list(_RC), "artists": True, "arguments": arguments}
 
 
 def complete(callee: Callee, effect: flags.Effect) -> flags.Effect:
@@ -114,4 +138,5 @@ def _pyplot(name: str) -> flags.Effect:
         access = "write" if name == "imsave" else "read"
         bits = reads | (flags.STREAM if name == "imsave" else 0)
         return bits, {"path": [[0, access], ["fname", access]]}
-    return flags.FIGURE | reads, extra | {"figure": "draw"}
+    extra |= {"figure": "draw", "artists": True, "arguments": ["norm", "ax"]}
+    return flags.FIGURE | flags.WRITES_ARGUMENT | reads, extra

@@ -53,5 +53,6 @@ def complete(callee: Callee, effect: flags.Effect) -> flags.Effect:
 def drawing() -> flags.Effect:
     """Give the effect of a function that draws on the current figure, or on the axes given."""
     bits = flags.FIGURE | flags.READS | flags.WRITES_ARGUMENT
-    extra = {"state": ["matplotlib.pyplot"], "figure": "draw", "arguments": ["ax"]}
+    extra: flags.Extra = {"state": ["matplotlib.pyplot"], "figure": "draw"}
+    extra |= {"arguments": ["ax"], "artists": True}
     return bits, extra | {"reads_state": list(_STYLE)}

@@ -154,7 +154,7 @@ _CLOCK: Final = flags.CLOCK | flags.NONDETERMINISTIC
 def _clock_unless(position: int, keyword: str) -> flags.Effect:
     """Give the effect of a function that reads the clock only when no time is given."""
     when = {"keyword": keyword, "position": position, "given": False, "flags": _CLOCK}
-    return flags.NATIVE, {"when": [when | {"without": flags.NATIVE}]}
+    return flags.READS_ARGUMENTS, {"when": [when]}
 
 
 def _seeding(state: str, bits: int) -> flags.Effect:
