@@ -19,7 +19,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     for (n, source) in trace.sources.iter().enumerate() {
         let ran: Vec<u32> = source.executed.iter().map(|id| line(n, *id)).collect();
-        println!("source {n} {} {} by {:?}: {ran:?}", source.path, source.module, source.imported_by.map(|id| line(0, id)));
+        println!(
+            "source {n} {} {} by {:?}: {ran:?}",
+            source.path,
+            source.module,
+            source.imported_by.map(|id| line(0, id))
+        );
     }
     for flow in &trace.flows {
         println!("flow {} <- {} {:?}", line(0, flow.reader), line(0, flow.writer), flow.kind);

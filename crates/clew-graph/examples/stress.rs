@@ -72,13 +72,17 @@ fn time() {
         let _ = write!(source, "def f{i}(x):\n    y = x + rate\n    out = []\n    for j in range(3):\n        if j > 1:\n            continue\n        out.append(y + j)\n    return math.sqrt(sum(out))\n");
     }
     for i in 0..700 {
-        let _ = write!(source, "v{i} = f{}(v{})\nif v{i} > 1:\n    w = v{i}\nelse:\n    w = rate\nfor k in range(3):\n    w += k\n", i % 100, if i == 0 { String::from("0 if True else rate") } else { (i - 1).to_string() });
+        let _ = write!(
+            source,
+            "v{i} = f{}(v{})\nif v{i} > 1:\n    w = v{i}\nelse:\n    w = rate\nfor k in range(3):\n    w += k\n",
+            i % 100,
+            if i == 0 { String::from("0 if True else rate") } else { (i - 1).to_string() }
+        );
     }
     let source = source.replace("v0 = f0(v0 if True else rate)", "v0 = f0(rate)");
     let Ok(table) = table_of(&source) else { return println!("the program does not parse") };
     let n_statements = table.statements.len();
-    let units: Vec<StatementId> =
-        (0..n_statements as u32).map(StatementId).filter(|id| table.is_unit(*id)).collect();
+    let units: Vec<StatementId> = (0..n_statements as u32).map(StatementId).filter(|id| table.is_unit(*id)).collect();
     let functions: Vec<ScopeId> = (1..table.scopes.len() as u32).map(ScopeId).collect();
     let mut trace = RunTrace {
         sources: vec![SourceRecord {

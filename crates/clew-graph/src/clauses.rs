@@ -61,6 +61,7 @@ fn clause_between(text: &str, from: usize, to: usize) -> Option<(usize, usize)> 
 pub(crate) fn holds_word(text: &str, name: &str) -> bool {
     let is_part = |c: char| c == '_' || c.is_alphanumeric();
     text.match_indices(name).any(|(at, _)| {
-        !text[..at].chars().next_back().is_some_and(is_part) && !text[at + name.len()..].chars().next().is_some_and(is_part)
+        !text[..at].chars().next_back().is_some_and(is_part)
+            && !text[at + name.len()..].chars().next().is_some_and(is_part)
     })
 }

@@ -366,7 +366,9 @@ impl<'p, 'a> Closure<'p, 'a> {
     }
 
     /// The result.
-    pub(crate) fn into_parts(self) -> (BTreeSet<StatementId>, BTreeMap<StatementId, Reason>, BTreeSet<(StatementId, Arm)>) {
+    pub(crate) fn into_parts(
+        self,
+    ) -> (BTreeSet<StatementId>, BTreeMap<StatementId, Reason>, BTreeSet<(StatementId, Arm)>) {
         (self.kept, self.reasons, self.arms)
     }
 
@@ -376,8 +378,6 @@ impl<'p, 'a> Closure<'p, 'a> {
             return &self.analysis.module;
         }
         let facts = self.facts;
-        self.flows
-            .entry(scope)
-            .or_insert_with(|| build(facts, scope, &HiddenBindings::default()))
+        self.flows.entry(scope).or_insert_with(|| build(facts, scope, &HiddenBindings::default()))
     }
 }

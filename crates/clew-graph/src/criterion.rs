@@ -56,12 +56,7 @@ pub(crate) fn unknown_name(facts: &Facts<'_>, name: &str) -> Error {
 }
 
 /// Whether the name is bound at a point of the module; `line` is the line asked for.
-pub(crate) fn check_bound(
-    analysis: &Analysis<'_>,
-    id: NameId,
-    point: Point,
-    line: Option<u32>,
-) -> Result<(), Error> {
+pub(crate) fn check_bound(analysis: &Analysis<'_>, id: NameId, point: Point, line: Option<u32>) -> Result<(), Error> {
     let facts = &analysis.facts;
     let name = facts.name(id).to_owned();
     let (events, _) = analysis.module.reaching(Variable(id.0), point);
@@ -235,8 +230,11 @@ fn nearest_path<'n>(key: &str, known: impl Iterator<Item = &'n str>) -> Vec<Stri
     paths.sort_unstable();
     paths.dedup();
     let close = nearest(wanted, paths.iter().map(|path| last(path)));
-    let mut found: Vec<String> =
-        close.iter().flat_map(|name| paths.iter().filter(move |path| last(path) == name)).map(|p| (*p).to_owned()).collect();
+    let mut found: Vec<String> = close
+        .iter()
+        .flat_map(|name| paths.iter().filter(move |path| last(path) == name))
+        .map(|p| (*p).to_owned())
+        .collect();
     found.extend(paths.iter().filter(|path| last(path) == wanted).map(|path| (*path).to_owned()));
     found.truncate(3);
     found

@@ -164,9 +164,8 @@ impl Builder<'_, '_> {
                     let points: Vec<Point> = self.analysis.module.places(anchor).map(|place| place.before).collect();
                     points.into_iter().flat_map(|point| self.reaching(site.name, point)).collect()
                 } else if site.scope == statement.scope && !site.delayed {
-                    let flow = flows
-                        .entry(site.scope)
-                        .or_insert_with(|| build(facts, site.scope, &HiddenBindings::default()));
+                    let flow =
+                        flows.entry(site.scope).or_insert_with(|| build(facts, site.scope, &HiddenBindings::default()));
                     let points: Vec<Point> = flow.places(id).map(|place| place.before).collect();
                     let events = points.into_iter().flat_map(|point| flow.reaching(Variable(site.name.0), point).0);
                     events.map(|event| event.statement).collect()

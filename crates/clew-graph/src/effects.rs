@@ -155,7 +155,8 @@ impl<'a> Effects<'_, 'a> {
         let facts = self.facts;
         for entry in &facts.trace.entries {
             let (source, scope) = (entry.source.0, entry.scope);
-            let Some(record) = facts.program.tables.get(source as usize).and_then(|t| t.scopes.get(scope.index())) else {
+            let Some(record) = facts.program.tables.get(source as usize).and_then(|t| t.scopes.get(scope.index()))
+            else {
                 // A function of a source without a table: anything may call it, and it may do anything.
                 self.implicit = true;
                 continue;
@@ -218,9 +219,11 @@ impl<'a> Effects<'_, 'a> {
                 let lasts = touch.lasts() || for_effect || looks::stores(text, statement);
                 let is_local = source == 0 && self.fresh.mutated_by(site.1).is_some();
                 let changes = lasts && !is_local && !self.initialises(site, function);
-                let binds_outside = source > 0 && statement.defines.iter().any(|define| {
-                    region(table, define.scope) != region(table, statement.scope)
-                });
+                let binds_outside = source > 0
+                    && statement
+                        .defines
+                        .iter()
+                        .any(|define| region(table, define.scope) != region(table, statement.scope));
                 if changes || binds_outside || statement.kind == StatementKind::Raise {
                     self.make_effectful(function);
                 }

@@ -107,7 +107,9 @@ fn is_unmarkable(table: &SourceTable, text: &str, id: StatementId) -> bool {
         K::Function | K::Class | K::Try | K::Pass | K::Global | K::Nonlocal => true,
         K::Expression => statement.is_docstring,
         K::ImportFrom => is_future_import(text, table, id),
-        K::AnnotatedAssign | K::TypeAlias => statement.defines.iter().all(|d| d.kind == clew_trace::DefineKind::Declare),
+        K::AnnotatedAssign | K::TypeAlias => {
+            statement.defines.iter().all(|d| d.kind == clew_trace::DefineKind::Declare)
+        }
         _ => false,
     }
 }
@@ -132,5 +134,8 @@ fn jumps_inside(table: &SourceTable, id: StatementId) -> bool {
         return false;
     }
     let inside = &table.statements[id.index() + 1..];
-    inside.iter().take_while(|s| s.span.start < statement.span.end).any(|s| s.scope == statement.scope && leaves(s.kind))
+    inside
+        .iter()
+        .take_while(|s| s.span.start < statement.span.end)
+        .any(|s| s.scope == statement.scope && leaves(s.kind))
 }

@@ -79,7 +79,8 @@ pub fn why(program: &Program<'_>, criterion: &Criterion) -> Result<Explanation, 
     let mut children: BTreeMap<Option<StatementId>, Vec<StatementId>> = BTreeMap::new();
     for &unit in &units {
         let parent = slice.reasons.get(&unit).and_then(|reason| reason.because);
-        let parent = parent.map(|id| facts.table.unit_of(id)).filter(|parent| *parent != unit && units.contains(parent));
+        let parent =
+            parent.map(|id| facts.table.unit_of(id)).filter(|parent| *parent != unit && units.contains(parent));
         children.entry(parent).or_default().push(unit);
     }
     let mut steps = Vec::new();
@@ -100,10 +101,7 @@ pub fn why(program: &Program<'_>, criterion: &Criterion) -> Result<Explanation, 
 
 /// Statements so that the first to be shown comes last: what carries data before what carries control, later lines
 /// before earlier ones.
-fn in_order(
-    reasons: &BTreeMap<StatementId, Reason>,
-    mut units: Vec<StatementId>,
-) -> impl Iterator<Item = StatementId> {
+fn in_order(reasons: &BTreeMap<StatementId, Reason>, mut units: Vec<StatementId>) -> impl Iterator<Item = StatementId> {
     let rank = |unit: &StatementId| match reasons.get(unit).map(|reason| reason.kind) {
         Some(EdgeKind::Data | EdgeKind::Mutate | EdgeKind::View | EdgeKind::External) => 0,
         Some(EdgeKind::Global | EdgeKind::Call) => 1,

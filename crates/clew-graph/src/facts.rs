@@ -4,8 +4,8 @@
 //! [`crate::effects`] only.
 
 use clew_trace::{
-    Arm, Flow, FunctionEntry, NameId, Raised, RunTrace, ScopeId, ScopeKind, SourceId, SourceTable, Statement, StatementId,
-    StatementKind, WriteKind,
+    Arm, Flow, FunctionEntry, NameId, Raised, RunTrace, ScopeId, ScopeKind, SourceId, SourceTable, Statement,
+    StatementId, StatementKind, WriteKind,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -334,7 +334,9 @@ impl<'a> Facts<'a> {
     /// Whether the statement is `from module import *`.
     pub(crate) fn is_star_import(&self, id: StatementId) -> bool {
         let statement = self.statement(id);
-        statement.kind == StatementKind::ImportFrom && statement.defines.is_empty() && self.header_text(id).contains('*')
+        statement.kind == StatementKind::ImportFrom
+            && statement.defines.is_empty()
+            && self.header_text(id).contains('*')
     }
 
     /// Whether the two statements run in turns of a common loop of the module.
@@ -424,11 +426,7 @@ fn marks(table: &SourceTable, trace: &RunTrace) -> Vec<StatementId> {
 }
 
 /// A function whose body ran without a unit that entered it is one that its `class` or `def` statement called.
-fn enter_what_ran(
-    table: &SourceTable,
-    executed: &Executed,
-    entered: &mut [Vec<StatementId>],
-) -> FxHashSet<ScopeId> {
+fn enter_what_ran(table: &SourceTable, executed: &Executed, entered: &mut [Vec<StatementId>]) -> FxHashSet<ScopeId> {
     let mut found = FxHashSet::default();
     for (index, statement) in table.statements.iter().enumerate() {
         let id = StatementId(index as u32);

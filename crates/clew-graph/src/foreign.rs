@@ -5,9 +5,7 @@
 //! a function there by `global`, or anybody by a store to the module's attribute. Units bind and read such variables
 //! through the functions that they enter, and by writing `module.name`.
 
-use clew_trace::{
-    Access, ExternalKind, NameId, ScopeId, SourceId, SourceTable, Statement, StatementId, StatementKind,
-};
+use clew_trace::{Access, ExternalKind, NameId, ScopeId, SourceId, SourceTable, Statement, StatementId, StatementKind};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::facts::{region, Facts, MODULE};

@@ -17,7 +17,17 @@ const MAKERS: [&str; 9] =
 ///
 /// Those that go through an argument are not among them: it may be an iterator, which they use up.
 const CHANGERS: [&str; 12] = [
-    "append", "insert", "pop", "remove", "clear", "sort", "reverse", "add", "discard", "setdefault", "popitem",
+    "append",
+    "insert",
+    "pop",
+    "remove",
+    "clear",
+    "sort",
+    "reverse",
+    "add",
+    "discard",
+    "setdefault",
+    "popitem",
     "appendleft",
 ];
 /// Builtins that neither change nor consume what they are given.
@@ -25,8 +35,26 @@ const PURE: [&str; 13] =
     ["len", "int", "float", "str", "bool", "abs", "round", "ord", "chr", "repr", "isinstance", "range", "type"];
 /// Methods that change nothing, of whatever type has them among the builtin ones.
 const HARMLESS: [&str; 20] = [
-    "strip", "lstrip", "rstrip", "split", "rsplit", "splitlines", "lower", "upper", "title", "format", "join", "replace",
-    "startswith", "endswith", "get", "items", "keys", "values", "copy", "count",
+    "strip",
+    "lstrip",
+    "rstrip",
+    "split",
+    "rsplit",
+    "splitlines",
+    "lower",
+    "upper",
+    "title",
+    "format",
+    "join",
+    "replace",
+    "startswith",
+    "endswith",
+    "get",
+    "items",
+    "keys",
+    "values",
+    "copy",
+    "count",
 ];
 
 /// Statements that change only a container made by their own function.
@@ -143,7 +171,8 @@ fn changed_variable(facts: &Facts<'_>, id: StatementId, bound: &[bool]) -> Optio
         }
         (StatementKind::AugmentedAssign, [_, TokenKind::Mark(b'+'), TokenKind::Mark(b'='), value]) => {
             // Anything else to add may be an iterator.
-            matches!(value, TokenKind::Mark(b'[') | TokenKind::String { .. } | TokenKind::Number).then(|| &tokens[1..])?
+            matches!(value, TokenKind::Mark(b'[') | TokenKind::String { .. } | TokenKind::Number)
+                .then(|| &tokens[1..])?
         }
         _ => return None,
     };

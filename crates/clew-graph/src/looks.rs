@@ -9,14 +9,58 @@ use crate::scan::{Token, TokenKind, Tokens};
 
 /// Builtins that neither change nor use up what they are given.
 const PURE: [&str; 22] = [
-    "len", "int", "float", "str", "bool", "abs", "round", "ord", "chr", "repr", "isinstance", "issubclass", "range",
-    "type", "id", "hash", "callable", "hasattr", "bytes", "complex", "format", "print",
+    "len",
+    "int",
+    "float",
+    "str",
+    "bool",
+    "abs",
+    "round",
+    "ord",
+    "chr",
+    "repr",
+    "isinstance",
+    "issubclass",
+    "range",
+    "type",
+    "id",
+    "hash",
+    "callable",
+    "hasattr",
+    "bytes",
+    "complex",
+    "format",
+    "print",
 ];
 /// Methods of builtin containers and files, which user classes often have under the same name.
 const CHANGERS: [&str; 27] = [
-    "append", "extend", "insert", "pop", "remove", "clear", "sort", "reverse", "add", "discard", "update", "setdefault",
-    "popitem", "appendleft", "extendleft", "popleft", "rotate", "write", "writelines", "close", "send", "throw", "put",
-    "seek", "read", "readline", "flush",
+    "append",
+    "extend",
+    "insert",
+    "pop",
+    "remove",
+    "clear",
+    "sort",
+    "reverse",
+    "add",
+    "discard",
+    "update",
+    "setdefault",
+    "popitem",
+    "appendleft",
+    "extendleft",
+    "popleft",
+    "rotate",
+    "write",
+    "writelines",
+    "close",
+    "send",
+    "throw",
+    "put",
+    "seek",
+    "read",
+    "readline",
+    "flush",
 ];
 
 /// The statement's own text.
@@ -35,9 +79,8 @@ pub(crate) fn stores(text: &str, statement: &Statement) -> bool {
     if !own.contains(['.', '[']) {
         return false;
     }
-    let is_target_end = |tokens: &[Token], at: usize, stop: u8| {
-        tokens[at].kind == TokenKind::Mark(stop) && tokens[at].depth == 0
-    };
+    let is_target_end =
+        |tokens: &[Token], at: usize, stop: u8| tokens[at].kind == TokenKind::Mark(stop) && tokens[at].depth == 0;
     match statement.kind {
         StatementKind::Assign | StatementKind::AugmentedAssign | StatementKind::AnnotatedAssign => {
             let tokens = code(own);
@@ -53,7 +96,8 @@ pub(crate) fn stores(text: &str, statement: &Statement) -> bool {
         StatementKind::Delete => reaches_inside(code(own).get(1..).unwrap_or_default()),
         StatementKind::For => {
             let tokens = code(own);
-            let end = tokens.iter().position(|t| t.kind == TokenKind::Name && &own[t.start..t.end] == "in" && t.depth == 0);
+            let end =
+                tokens.iter().position(|t| t.kind == TokenKind::Name && &own[t.start..t.end] == "in" && t.depth == 0);
             end.is_some_and(|end| reaches_inside(&tokens[..end]))
         }
         _ => false,
@@ -64,9 +108,11 @@ pub(crate) fn stores(text: &str, statement: &Statement) -> bool {
 fn last_target_end(tokens: &[Token]) -> Option<usize> {
     let is = |at: usize, byte: u8| tokens.get(at).is_some_and(|token| token.kind == TokenKind::Mark(byte));
     (0..tokens.len()).rev().find(|&at| {
-        let touches = |other: usize| tokens.get(other).is_some_and(|o| o.end == tokens[at].start || o.start == tokens[at].end);
+        let touches =
+            |other: usize| tokens.get(other).is_some_and(|o| o.end == tokens[at].start || o.start == tokens[at].end);
         let compares = at > 0 && touches(at - 1) && [b'=', b'!', b'<', b'>', b':'].iter().any(|b| is(at - 1, *b));
-        let shifts = compares && at > 1 && (is(at - 1, b'<') && is(at - 2, b'<') || is(at - 1, b'>') && is(at - 2, b'>'));
+        let shifts =
+            compares && at > 1 && (is(at - 1, b'<') && is(at - 2, b'<') || is(at - 1, b'>') && is(at - 2, b'>'));
         is(at, b'=') && tokens[at].depth == 0 && !(is(at + 1, b'=') && touches(at + 1)) && (!compares || shifts)
     })
 }
@@ -75,7 +121,9 @@ fn last_target_end(tokens: &[Token]) -> Option<usize> {
 fn reaches_inside(targets: &[Token]) -> bool {
     targets.iter().enumerate().any(|(at, token)| match token.kind {
         TokenKind::Mark(b'.') => true,
-        TokenKind::Mark(b'[') => at > 0 && matches!(targets[at - 1].kind, TokenKind::Name | TokenKind::Mark(b')' | b']')),
+        TokenKind::Mark(b'[') => {
+            at > 0 && matches!(targets[at - 1].kind, TokenKind::Name | TokenKind::Mark(b')' | b']'))
+        }
         _ => false,
     })
 }
@@ -102,7 +150,9 @@ pub(crate) fn callees(own: &str) -> Vec<Called<'_>> {
         let before = tokens[at - 1];
         let name = &own[before.start..before.end];
         match before.kind {
-            TokenKind::Name if at > 1 && tokens[at - 2].kind == TokenKind::Mark(b'.') => found.push(Called::Attribute(name)),
+            TokenKind::Name if at > 1 && tokens[at - 2].kind == TokenKind::Mark(b'.') => {
+                found.push(Called::Attribute(name))
+            }
             TokenKind::Name if PURE.contains(&name) || is_keyword(name) => {}
             TokenKind::Name => found.push(Called::Name(name)),
             TokenKind::Mark(b')' | b']') => found.push(Called::Value),
@@ -115,7 +165,20 @@ pub(crate) fn callees(own: &str) -> Vec<Called<'_>> {
 fn is_keyword(name: &str) -> bool {
     matches!(
         name,
-        "not" | "and" | "or" | "in" | "is" | "if" | "else" | "for" | "await" | "yield" | "return" | "lambda" | "from" | "del"
+        "not"
+            | "and"
+            | "or"
+            | "in"
+            | "is"
+            | "if"
+            | "else"
+            | "for"
+            | "await"
+            | "yield"
+            | "return"
+            | "lambda"
+            | "from"
+            | "del"
     )
 }
 
@@ -142,12 +205,35 @@ mod tests {
 
     #[test]
     fn stores_are_seen() {
-        for text in ["a.b = 1", "a[0] = 1", "x, a.b = 1, 2", "a[0] += 1", "a[0] <<= 1", "x = a.b = 2", "a.b: int = 1", "del a.b",
-            "del a[0]", "for a.b in c: pass", "(a).b = a == b", "x = y[0] = a <= b"] {
+        for text in [
+            "a.b = 1",
+            "a[0] = 1",
+            "x, a.b = 1, 2",
+            "a[0] += 1",
+            "a[0] <<= 1",
+            "x = a.b = 2",
+            "a.b: int = 1",
+            "del a.b",
+            "del a[0]",
+            "for a.b in c: pass",
+            "(a).b = a == b",
+            "x = y[0] = a <= b",
+        ] {
             assert!(stores(text, &first(text)), "{text}");
         }
-        for text in ["a = b.c", "a = b[0] == 1", "[a, b] = c.d", "a += b.c", "a: d.e = f.g", "del a", "for a in b.c: pass",
-            "a = b(c=d.e)", "a = lambda x: x.y == 1", "x = a.b <= c.d", "x = (y := z.w)"] {
+        for text in [
+            "a = b.c",
+            "a = b[0] == 1",
+            "[a, b] = c.d",
+            "a += b.c",
+            "a: d.e = f.g",
+            "del a",
+            "for a in b.c: pass",
+            "a = b(c=d.e)",
+            "a = lambda x: x.y == 1",
+            "x = a.b <= c.d",
+            "x = (y := z.w)",
+        ] {
             assert!(!stores(text, &first(text)), "{text}");
         }
     }

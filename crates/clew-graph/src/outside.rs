@@ -11,17 +11,32 @@ use crate::Error;
 
 /// Names by which text reads a clock.
 const CLOCK_NAMES: [&str; 22] = [
-    "time", "time_ns", "perf_counter", "perf_counter_ns", "monotonic", "monotonic_ns", "process_time", "thread_time",
-    "clock", "now", "today", "utcnow", "localtime", "gmtime", "ctime", "asctime", "strftime", "timestamp", "default_timer",
-    "clock_gettime", "timeit", "Timestamp",
+    "time",
+    "time_ns",
+    "perf_counter",
+    "perf_counter_ns",
+    "monotonic",
+    "monotonic_ns",
+    "process_time",
+    "thread_time",
+    "clock",
+    "now",
+    "today",
+    "utcnow",
+    "localtime",
+    "gmtime",
+    "ctime",
+    "asctime",
+    "strftime",
+    "timestamp",
+    "default_timer",
+    "clock_gettime",
+    "timeit",
+    "Timestamp",
 ];
 
 /// Refuses a slice whose statements read what differs from run to run.
-pub(crate) fn check(
-    analysis: &Analysis<'_>,
-    kept: &BTreeSet<StatementId>,
-    criterion: &Criterion,
-) -> Result<(), Error> {
+pub(crate) fn check(analysis: &Analysis<'_>, kept: &BTreeSet<StatementId>, criterion: &Criterion) -> Result<(), Error> {
     let facts = &analysis.facts;
     for (nth, used) in facts.trace.external_uses.iter().enumerate() {
         let Some(unit) = facts.unit(used.unit).filter(|unit| kept.contains(unit)) else { continue };
@@ -73,28 +88,36 @@ fn seeds(facts: &Facts<'_>, unit: StatementId) -> bool {
 /// Whether random numbers only made the names of temporary files, which the value asked for does not hold.
 fn only_names_files(facts: &Facts<'_>, unit: StatementId, criterion: &Criterion) -> bool {
     const MAKERS: [&str; 7] = [
-        "tempfile", "TemporaryDirectory", "NamedTemporaryFile", "TemporaryFile", "SpooledTemporaryFile", "mkdtemp", "mkstemp",
+        "tempfile",
+        "TemporaryDirectory",
+        "NamedTemporaryFile",
+        "TemporaryFile",
+        "SpooledTemporaryFile",
+        "mkdtemp",
+        "mkstemp",
     ];
     let makes = facts.names_in(unit).any(|name| MAKERS.contains(&facts.name(name)));
     let Criterion::Name { name } = criterion else { return makes };
     let value = facts.trace.bindings.iter().find(|binding| binding.name == *name && binding.until.is_none());
-    makes && value.is_some_and(|value| {
-        let paths = facts.trace.external_uses.iter().filter(|used| facts.unit(used.unit) == Some(unit));
-        let mut names = paths.filter_map(|used| facts.trace.externals.get(used.external.index()));
-        !names.any(|state| state.key.rsplit('/').next().is_some_and(|name| value.summary.contains(name)))
-    })
+    makes
+        && value.is_some_and(|value| {
+            let paths = facts.trace.external_uses.iter().filter(|used| facts.unit(used.unit) == Some(unit));
+            let mut names = paths.filter_map(|used| facts.trace.externals.get(used.external.index()));
+            !names.any(|state| state.key.rsplit('/').next().is_some_and(|name| value.summary.contains(name)))
+        })
 }
 
 /// Whether the unit imports a library: the files that it looks at are the library's own.
 fn imports_library(facts: &Facts<'_>, unit: StatementId) -> bool {
-    is_import(facts, unit)
-        && !facts.trace.sources.iter().skip(1).any(|source| source.imported_by == Some(unit))
+    is_import(facts, unit) && !facts.trace.sources.iter().skip(1).any(|source| source.imported_by == Some(unit))
 }
 
 /// Whether kept text of the unit, or of the functions it entered, names a clock.
 fn reads_clock(facts: &Facts<'_>, kept: &BTreeSet<StatementId>, unit: StatementId) -> bool {
     let names_clock = |id: StatementId| facts.names_in(id).any(|name| CLOCK_NAMES.contains(&facts.name(name)));
-    if names_clock(unit) || kept.range(unit..StatementId(facts.blocks.end(unit))).any(|id| facts.home(*id).1 == unit && names_clock(*id)) {
+    if names_clock(unit)
+        || kept.range(unit..StatementId(facts.blocks.end(unit))).any(|id| facts.home(*id).1 == unit && names_clock(*id))
+    {
         return true;
     }
     facts.entries_of(unit).iter().any(|entry| {
@@ -122,17 +145,21 @@ fn check_file(
     criterion: &Criterion,
 ) -> Result<(), Error> {
     let uses = &facts.trace.external_uses;
-    let is_replaced = uses[..nth].iter().any(|earlier| earlier.external == used.external && earlier.access == Access::Write);
+    let is_replaced =
+        uses[..nth].iter().any(|earlier| earlier.external == used.external && earlier.access == Access::Write);
     let asked_for = matches!(criterion, Criterion::External { key, .. } if state.key == *key || state.key.ends_with(&format!("/{key}")));
     let sees_former = match used.access {
         Access::Read => true,
         Access::Absent => !is_harmless_check(facts, kept, unit),
         // What is appended to counts only if somebody reads it back.
-        Access::Update => asked_for || uses[nth..].iter().any(|later| {
-            later.external == used.external
-                && later.access == Access::Read
-                && facts.unit(later.unit).is_some_and(|unit| kept.contains(&unit))
-        }),
+        Access::Update => {
+            asked_for
+                || uses[nth..].iter().any(|later| {
+                    later.external == used.external
+                        && later.access == Access::Read
+                        && facts.unit(later.unit).is_some_and(|unit| kept.contains(&unit))
+                })
+        }
         Access::Write => false,
     };
     if is_replaced || !sees_former {

@@ -155,7 +155,9 @@ fn string_end(bytes: &[u8], start: usize, format: bool) -> usize {
             b'{' if format && bytes.get(at + 1) == Some(&b'{') => at += 2,
             b'{' if format => at = field_end(bytes, at + 1),
             _ if byte == quote && !triple => return at + 1,
-            _ if byte == quote && bytes.get(at + 1) == Some(&quote) && bytes.get(at + 2) == Some(&quote) => return at + 3,
+            _ if byte == quote && bytes.get(at + 1) == Some(&quote) && bytes.get(at + 2) == Some(&quote) => {
+                return at + 3
+            }
             _ => at += 1,
         }
     }
@@ -214,7 +216,8 @@ pub(crate) enum Standing {
 /// How `name` stands in the text of one statement.
 pub(crate) fn standing(text: &str, name: &str) -> Standing {
     let mut found = false;
-    let mut tokens = Tokens::new(text).filter(|t| !matches!(t.kind, TokenKind::Newline | TokenKind::Comment)).peekable();
+    let mut tokens =
+        Tokens::new(text).filter(|t| !matches!(t.kind, TokenKind::Newline | TokenKind::Comment)).peekable();
     while let Some(token) = tokens.next() {
         let own = &text[token.start..token.end];
         match token.kind {

@@ -79,9 +79,7 @@ impl Printer<'_> {
 
     fn has_any(&self, block: &[StatementId]) -> bool {
         match (block.first(), block.last()) {
-            (Some(first), Some(last)) => {
-                self.kept.range(*first..StatementId(self.blocks.end(*last))).next().is_some()
-            }
+            (Some(first), Some(last)) => self.kept.range(*first..StatementId(self.blocks.end(*last))).next().is_some(),
             _ => false,
         }
     }
@@ -240,7 +238,9 @@ impl Printer<'_> {
     fn piece(&mut self, start: usize, body: &str, end: usize, is_definition: bool) {
         let first = self.lines.at(start);
         let mut top = first;
-        while top > self.next_line && self.lines.is_comment(top - 1) && self.lines.indent(top - 1) == self.lines.indent(first)
+        while top > self.next_line
+            && self.lines.is_comment(top - 1)
+            && self.lines.indent(top - 1) == self.lines.indent(first)
         {
             top -= 1;
         }

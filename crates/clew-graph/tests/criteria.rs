@@ -7,10 +7,7 @@ use kit::run;
 
 #[test]
 fn a_name_after_a_line() {
-    run("x = 1\ny = x\nx = 2\nz = x\n")
-        .gives("x@1", "x = 1\n")
-        .gives("x@2", "x = 1\n")
-        .gives("x@3", "x = 2\n");
+    run("x = 1\ny = x\nx = 2\nz = x\n").gives("x@1", "x = 1\n").gives("x@2", "x = 1\n").gives("x@3", "x = 2\n");
 }
 
 #[test]
@@ -54,10 +51,15 @@ fn unknown_and_unbound_names() {
         .not_run(&[3])
         .says("acuracy", "error: no top-level variable `acuracy` in this run; did you mean `accuracy`?")
         .says("zzz", "error: no top-level variable `zzz` in this run")
-        .says("other", "error: `other` was never bound in this run: line 3 did not run; run the program so that it does");
+        .says(
+            "other",
+            "error: `other` was never bound in this run: line 3 did not run; run the program so that it does",
+        );
     run("x = 1\ny = 2\n").says("y@1", "error: `y` is not bound yet after line 1; it is bound first at line 2");
-    run("def f():\n    x = 1\n    return x\n\nx = f()\n")
-        .says("x@2", "error: line 2 is inside `f`, where `x` may change between calls; ask for `x` or for a line at top level");
+    run("def f():\n    x = 1\n    return x\n\nx = f()\n").says(
+        "x@2",
+        "error: line 2 is inside `f`, where `x` may change between calls; ask for `x` or for a line at top level",
+    );
 }
 
 #[test]

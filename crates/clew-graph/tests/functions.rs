@@ -8,7 +8,9 @@ use kit::run;
 #[test]
 fn functions_are_sliced_inside() {
     let source = "import math\n\ndef area(r, verbose=False):\n    \"\"\"Area of a circle.\"\"\"\n    if verbose:\n        print('r', r)\n    label = 'area'\n    print(label)\n    return math.pi * r ** 2\n\nx = area(2)\n";
-    run(source).not_run(&[6]).gives("x", "import math\n\ndef area(r, verbose=False):\n    return math.pi * r ** 2\n\nx = area(2)\n");
+    run(source)
+        .not_run(&[6])
+        .gives("x", "import math\n\ndef area(r, verbose=False):\n    return math.pi * r ** 2\n\nx = area(2)\n");
 }
 
 #[test]
@@ -34,16 +36,16 @@ fn globals_read_by_functions_are_needed_at_the_call() {
 #[test]
 fn globals_bound_by_functions() {
     let source = "count = 0\n\ndef bump():\n    global count\n    count += 1\n    print(count)\n\nbump()\nx = 5\nbump()\ny = count\n";
-    run(source).gives(
-        "y",
-        "count = 0\n\ndef bump():\n    global count\n    count += 1\n\nbump()\nbump()\ny = count\n",
-    );
+    run(source).gives("y", "count = 0\n\ndef bump():\n    global count\n    count += 1\n\nbump()\nbump()\ny = count\n");
 }
 
 #[test]
 fn containers_made_inside_are_local() {
     let source = "def f(xs):\n    seen = []\n    out = []\n    for x in xs:\n        seen.append(x)\n        out.append(x + 1)\n    return out\n\ny = f([1])\n";
-    run(source).gives("y", "def f(xs):\n    out = []\n    for x in xs:\n        out.append(x + 1)\n    return out\n\ny = f([1])\n");
+    run(source).gives(
+        "y",
+        "def f(xs):\n    out = []\n    for x in xs:\n        out.append(x + 1)\n    return out\n\ny = f([1])\n",
+    );
 }
 
 #[test]
@@ -64,10 +66,9 @@ fn closures_and_nonlocal() {
 #[test]
 fn early_returns_and_bare_returns() {
     let source = "def f(x, out):\n    if x < 0:\n        print('neg')\n        return\n    out.append(x)\n\nxs = []\nf(1, xs)\nf(-1, xs)\n";
-    run(source).binding("xs", None, &[8]).gives(
-        "xs",
-        "def f(x, out):\n    if x < 0:\n        return\n    out.append(x)\n\nxs = []\nf(1, xs)\n",
-    );
+    run(source)
+        .binding("xs", None, &[8])
+        .gives("xs", "def f(x, out):\n    if x < 0:\n        return\n    out.append(x)\n\nxs = []\nf(1, xs)\n");
 }
 
 #[test]
@@ -91,14 +92,18 @@ fn builtin_exceptions_from_inside_functions() {
 #[test]
 fn generators_stay_generators() {
     let source = "def gen(n):\n    for i in range(n):\n        print(i)\n        yield i\n\ng = gen(3)\nxs = list(g)\n";
-    run(source).enters(7, "gen").gives("xs", "def gen(n):\n    for i in range(n):\n        yield i\n\ng = gen(3)\nxs = list(g)\n");
+    run(source)
+        .enters(7, "gen")
+        .gives("xs", "def gen(n):\n    for i in range(n):\n        yield i\n\ng = gen(3)\nxs = list(g)\n");
     run(source).never_enters("gen").gives("g", "def gen(n):\n    yield\n\ng = gen(3)\n");
 }
 
 #[test]
 fn functions_that_were_never_entered_are_emptied() {
     let source = "def helper(x):\n    return x\n\ntable = {'h': helper}\nn = len(table)\n";
-    run(source).never_enters("helper").gives("n", "def helper(x):\n    pass\n\ntable = {'h': helper}\nn = len(table)\n");
+    run(source)
+        .never_enters("helper")
+        .gives("n", "def helper(x):\n    pass\n\ntable = {'h': helper}\nn = len(table)\n");
 }
 
 #[test]
@@ -179,7 +184,8 @@ fn modules_imported_by_others() {
 
 #[test]
 fn globals_of_imported_modules() {
-    let helper = "level = 0\n\ndef set_level(n):\n    global level\n    level = n\n\ndef current():\n    return level\n";
+    let helper =
+        "level = 0\n\ndef set_level(n):\n    global level\n    level = n\n\ndef current():\n    return level\n";
     let source = "import conf\nx = 1\nconf.set_level(3)\ny = conf.current()\n";
     run(source).module("conf", helper, 1).gives("y", "import conf\nconf.set_level(3)\ny = conf.current()\n");
 }
@@ -198,8 +204,10 @@ fn callbacks_given_on_the_spot() {
 
 #[test]
 fn recursion() {
-    let source = "def fact(n):\n    print(n)\n    if n < 2:\n        return 1\n    return n * fact(n - 1)\n\nx = fact(5)\n";
-    run(source).gives("x", "def fact(n):\n    if n < 2:\n        return 1\n    return n * fact(n - 1)\n\nx = fact(5)\n");
+    let source =
+        "def fact(n):\n    print(n)\n    if n < 2:\n        return 1\n    return n * fact(n - 1)\n\nx = fact(5)\n";
+    run(source)
+        .gives("x", "def fact(n):\n    if n < 2:\n        return 1\n    return n * fact(n - 1)\n\nx = fact(5)\n");
 }
 
 #[test]
@@ -226,9 +234,7 @@ fn one_statement_of_a_function() {
 #[test]
 fn docstrings_that_are_asked_for() {
     let source = "\"\"\"Usage.\"\"\"\n\ndef f():\n    \"\"\"Doc.\"\"\"\n    return 1\n\nx = f()\nd = __doc__\n";
-    run(source)
-        .gives("d", "\"\"\"Usage.\"\"\"\n\nd = __doc__\n")
-        .gives("x", "def f():\n    return 1\n\nx = f()\n");
+    run(source).gives("d", "\"\"\"Usage.\"\"\"\n\nd = __doc__\n").gives("x", "def f():\n    return 1\n\nx = f()\n");
 }
 
 #[test]
@@ -255,5 +261,8 @@ fn writes_through_a_method_keep_the_object_whole() {
 #[test]
 fn async_functions_keep_their_awaits() {
     let source = "import asyncio\n\nasync def work(x):\n    await asyncio.sleep(0)\n    print(x)\n    return x\n\nr = asyncio.run(work(1))\n";
-    run(source).gives("r", "import asyncio\n\nasync def work(x):\n    await asyncio.sleep(0)\n    return x\n\nr = asyncio.run(work(1))\n");
+    run(source).gives(
+        "r",
+        "import asyncio\n\nasync def work(x):\n    await asyncio.sleep(0)\n    return x\n\nr = asyncio.run(work(1))\n",
+    );
 }

@@ -7,7 +7,8 @@ use kit::run;
 #[test]
 fn comments_stay_with_their_statements() {
     let source = "#!/usr/bin/env python\n# -*- coding: utf-8 -*-\n# About.\n\n# first\n# of all\na = 1  # one\n# dropped\nb = 2\n\n# last\n\nc = a\n";
-    run(source).gives("c", "#!/usr/bin/env python\n# -*- coding: utf-8 -*-\n\n# first\n# of all\na = 1  # one\n\nc = a\n");
+    run(source)
+        .gives("c", "#!/usr/bin/env python\n# -*- coding: utf-8 -*-\n\n# first\n# of all\na = 1  # one\n\nc = a\n");
 }
 
 #[test]
@@ -63,7 +64,9 @@ fn line_ends_and_tabs() {
 #[test]
 fn strings_with_statements_in_them() {
     let source = "t = '''\nx = 1  # no comment\n\n\nelse:\n'''\ny = t; z = \"; # \"  # real\nw = z\n";
-    run(source).gives("w", "z = \"; # \"  # real\nw = z\n").gives("y", "t = '''\nx = 1  # no comment\n\n\nelse:\n'''\ny = t  # real\n");
+    run(source)
+        .gives("w", "z = \"; # \"  # real\nw = z\n")
+        .gives("y", "t = '''\nx = 1  # no comment\n\n\nelse:\n'''\ny = t  # real\n");
 }
 
 #[test]
@@ -75,5 +78,8 @@ fn match_clauses() {
 #[test]
 fn nested_emptiness() {
     let source = "class A:\n    def f(self):\n        for i in range(3):\n            if i:\n                print(i)\n        return i\n\na = A().f()\n";
-    run(source).gives("a", "class A:\n    def f(self):\n        for i in range(3):\n            pass\n        return i\n\na = A().f()\n");
+    run(source).gives(
+        "a",
+        "class A:\n    def f(self):\n        for i in range(3):\n            pass\n        return i\n\na = A().f()\n",
+    );
 }

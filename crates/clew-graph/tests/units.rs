@@ -48,18 +48,15 @@ fn a_branch_that_was_not_taken_is_dropped() {
 
 #[test]
 fn the_else_branch_keeps_its_if() {
-    run("flag = 0\nif flag:\n    x = 1\nelse:\n    # the rest\n    x = 2\n").not_run(&[3]).gives(
-        "x",
-        "flag = 0\nif flag:\n    pass\nelse:\n    # the rest\n    x = 2\n",
-    );
+    run("flag = 0\nif flag:\n    x = 1\nelse:\n    # the rest\n    x = 2\n")
+        .not_run(&[3])
+        .gives("x", "flag = 0\nif flag:\n    pass\nelse:\n    # the rest\n    x = 2\n");
 }
 
 #[test]
 fn elif_chains_stay_valid() {
     let source = "n = 2\nif n == 1:\n    x = 1\nelif n == 2:\n    x = 2\nelif n == 3:\n    x = 3\nelse:\n    x = 4\n";
-    run(source)
-        .not_run(&[3, 6, 9])
-        .gives("x", "n = 2\nif n == 1:\n    pass\nelif n == 2:\n    x = 2\n");
+    run(source).not_run(&[3, 6, 9]).gives("x", "n = 2\nif n == 1:\n    pass\nelif n == 2:\n    x = 2\n");
     run(source)
         .not_run(&[3, 5, 7])
         .gives("x", "n = 2\nif n == 1:\n    pass\nelif n == 2:\n    pass\nelif n == 3:\n    pass\nelse:\n    x = 4\n");
@@ -86,10 +83,7 @@ fn the_target_of_a_loop_outlives_it() {
 #[test]
 fn break_decides_how_often_a_loop_runs() {
     let source = "n = 0\nlimit = 5\nk = 0\nfor i in range(10):\n    k += 1\n    if i > limit:\n        print(i)\n        break\n    n += i\n";
-    run(source).gives(
-        "n",
-        "n = 0\nlimit = 5\nfor i in range(10):\n    if i > limit:\n        break\n    n += i\n",
-    );
+    run(source).gives("n", "n = 0\nlimit = 5\nfor i in range(10):\n    if i > limit:\n        break\n    n += i\n");
 }
 
 #[test]
@@ -108,7 +102,8 @@ fn while_true_ends_by_break() {
 
 #[test]
 fn the_else_of_a_loop_keeps_its_loop() {
-    run("for i in range(3):\n    print(i)\nelse:\n    done = 1\n").gives("done", "for i in range(3):\n    pass\nelse:\n    done = 1\n");
+    run("for i in range(3):\n    print(i)\nelse:\n    done = 1\n")
+        .gives("done", "for i in range(3):\n    pass\nelse:\n    done = 1\n");
     run("xs = [1, 2]\nfor i in xs:\n    if i > 5:\n        found = i\n        break\nelse:\n    found = None\n")
         .not_run(&[4, 5])
         .gives("found", "xs = [1, 2]\nfor i in xs:\n    pass\nelse:\n    found = None\n");
@@ -150,7 +145,10 @@ fn a_handler_that_ran_stays_when_its_exception_still_comes() {
         .flow(8, 7)
         .flow(4, 7)
         .gives("n", "d = {}\nfor k in 'ab':\n    d[k] = 1\nn = len(d)\n")
-        .gives("v", "d = {}\nfor k in 'ab':\n    try:\n        v = d[k]\n    except KeyError:\n        pass\n    d[k] = 1\n");
+        .gives(
+            "v",
+            "d = {}\nfor k in 'ab':\n    try:\n        v = d[k]\n    except KeyError:\n        pass\n    d[k] = 1\n",
+        );
 }
 
 #[test]
@@ -193,7 +191,8 @@ fn deletion_and_rebinding() {
 
 #[test]
 fn submodules_need_their_import() {
-    run("import os.path\nimport os\np = os.path.join('a', 'b')\n").gives("p", "import os.path\nimport os\np = os.path.join('a', 'b')\n");
+    run("import os.path\nimport os\np = os.path.join('a', 'b')\n")
+        .gives("p", "import os.path\nimport os\np = os.path.join('a', 'b')\n");
     run("import sklearn\nfrom sklearn.datasets import load_iris\nx = sklearn.datasets.load_wine()\n")
         .gives("x", "import sklearn\nfrom sklearn.datasets import load_iris\nx = sklearn.datasets.load_wine()\n");
 }
@@ -214,7 +213,8 @@ fn names_read_by_text_at_run_time() {
 
 #[test]
 fn future_imports_stay() {
-    run("from __future__ import annotations\nimport os\nx = 1\n").gives("x", "from __future__ import annotations\nx = 1\n");
+    run("from __future__ import annotations\nimport os\nx = 1\n")
+        .gives("x", "from __future__ import annotations\nx = 1\n");
 }
 
 #[test]
@@ -263,9 +263,10 @@ fn try_else_and_finally() {
 #[test]
 fn a_pattern_binds_though_its_guard_fails() {
     let source = "xs = [1, 2]\nmatch xs:\n    case [a, *_] if a > 5:\n        y = 1\n    case [_, b]:\n        y = 2\n";
-    run(source)
-        .not_run(&[4])
-        .gives("a", "xs = [1, 2]\nmatch xs:\n    case [a, *_] if a > 5:\n        pass\n    case [_, b]:\n        pass\n");
+    run(source).not_run(&[4]).gives(
+        "a",
+        "xs = [1, 2]\nmatch xs:\n    case [a, *_] if a > 5:\n        pass\n    case [_, b]:\n        pass\n",
+    );
 }
 
 #[test]

@@ -185,9 +185,7 @@ struct Cut {
 impl Cut {
     fn new(py: Python<'_>) -> Option<Self> {
         let fields = current_fields(py)?;
-        let c_allowance = fields
-            .c_recursion_remaining
-            .and_then(|_| fresh_c_allowance(py));
+        let c_allowance = fields.c_recursion_remaining.and_then(|_| fresh_c_allowance(py));
         // SAFETY: `current_fields` checked the addresses. A null current frame is the state of a thread that
         // runs no Python code, which is what the interpreter starts a program from.
         unsafe {

@@ -251,4 +251,3 @@ pub unsafe fn make(
         (site::function(definition, site), site)
     }
 }
-

@@ -30,23 +30,14 @@ struct Choice {
 impl Choice {
     /// Whether a module counts as user code: `--exclude` before `--include` before where it lies.
     fn takes(&self, name: &str, path: &str) -> bool {
-        if self
-            .exclude
-            .iter()
-            .any(|glob| self.matches(glob, name, path))
-        {
+        if self.exclude.iter().any(|glob| self.matches(glob, name, path)) {
             return false;
         }
-        if self
-            .include
-            .iter()
-            .any(|glob| self.matches(glob, name, path))
-        {
+        if self.include.iter().any(|glob| self.matches(glob, name, path)) {
             return true;
         }
         let path = Path::new(path);
-        let installed =
-            |part: Component<'_>| INSTALLED.iter().any(|name| part.as_os_str() == *name);
+        let installed = |part: Component<'_>| INSTALLED.iter().any(|name| part.as_os_str() == *name);
         !self.foreign.iter().any(|root| path.starts_with(root)) && !path.components().any(installed)
     }
 
@@ -77,8 +68,7 @@ fn glob_matches(glob: &str, text: &str) -> bool {
             at += 1;
             continue;
         } else {
-            text.get(seen)
-                .and_then(|&letter| one_matches(&glob[at..], letter))
+            text.get(seen).and_then(|&letter| one_matches(&glob[at..], letter))
         };
         match step {
             Some(0) => return true,
@@ -105,11 +95,7 @@ fn one_matches(glob: &[char], letter: char) -> Option<usize> {
             let negated = glob.get(1) == Some(&'!');
             let start = if negated { 2 } else { 1 };
             // A bracket right after the opening one is a member.
-            let end = glob
-                .iter()
-                .skip(start + 1)
-                .position(|&c| c == ']')
-                .map(|n| n + start + 1);
+            let end = glob.iter().skip(start + 1).position(|&c| c == ']').map(|n| n + start + 1);
             let Some(end) = end else {
                 return (letter == '[').then_some(1);
             };
@@ -169,30 +155,16 @@ fn hook_imports(
     main: Option<String>,
     zips: bool,
 ) -> PyResult<()> {
-    let file_loader = py
-        .import("_frozen_importlib_external")?
-        .getattr("SourceFileLoader")?;
+    let file_loader = py.import("_frozen_importlib_external")?.getattr("SourceFileLoader")?;
     let file_loader = file_loader.cast_into::<PyType>()?;
-    let zip_loader = if zips {
-        Some(
-            py.import("zipimport")?
-                .getattr("zipimporter")?
-                .cast_into::<PyType>()?,
-        )
-    } else {
-        None
-    };
+    let zip_loader =
+        if zips { Some(py.import("zipimport")?.getattr("zipimporter")?.cast_into::<PyType>()?) } else { None };
     let zip_get_code = match &zip_loader {
         Some(loader) => Some(loader.getattr("get_code")?.unbind()),
         None => None,
     };
     let hook = Hook {
-        choice: Choice {
-            foreign,
-            include,
-            exclude,
-            directory,
-        },
+        choice: Choice { foreign, include, exclude, directory },
         load,
         detail,
         cache_dir,
@@ -202,8 +174,7 @@ fn hook_imports(
         file_loader: file_loader.clone().unbind(),
         zip_get_code,
     };
-    HOOK.set(py, hook)
-        .map_err(|_| PyRuntimeError::new_err("the import hook is installed already"))?;
+    HOOK.set(py, hook).map_err(|_| PyRuntimeError::new_err("the import hook is installed already"))?;
     replace_method(&file_loader, get_code_from_file)?;
     if let Some(loader) = &zip_loader {
         replace_method(loader, get_code_from_zip)?;
@@ -222,9 +193,7 @@ fn unhook_imports() {
 fn replace_method(class: &Bound<'_, PyType>, method: ffi::PyCFunctionWithKeywords) -> PyResult<()> {
     let definition = Box::leak(Box::new(ffi::PyMethodDef {
         ml_name: c"get_code".as_ptr(),
-        ml_meth: ffi::PyMethodDefPointer {
-            PyCFunctionWithKeywords: method,
-        },
+        ml_meth: ffi::PyMethodDefPointer { PyCFunctionWithKeywords: method },
         ml_flags: ffi::METH_VARARGS | ffi::METH_KEYWORDS,
         ml_doc: ptr::null(),
     }));
@@ -296,11 +265,7 @@ unsafe fn get_code(
     }
     // SAFETY: `code` is owned and not null; the others are the caller's.
     let (code, loader, arguments) = unsafe {
-        (
-            Bound::from_owned_ptr(py, code),
-            Bound::from_borrowed_ptr(py, loader),
-            Bound::from_borrowed_ptr(py, arguments),
-        )
+        (Bound::from_owned_ptr(py, code), Bound::from_borrowed_ptr(py, loader), Bound::from_borrowed_ptr(py, arguments))
     };
     let exchanged = exchange(py, hook, &loader, &arguments, &code, in_zip);
     exchanged.unwrap_or(None).unwrap_or(code).into_ptr()
@@ -319,10 +284,7 @@ fn exchange<'py>(
     let Ok(code) = code.cast::<PyCode>() else {
         return Ok(None);
     };
-    let Ok(name) = arguments
-        .cast::<PyTuple>()
-        .and_then(|all| Ok(all.get_item(0)))
-    else {
+    let Ok(name) = arguments.cast::<PyTuple>().and_then(|all| Ok(all.get_item(0))) else {
         return Ok(None);
     };
     if !exact {
@@ -335,10 +297,7 @@ fn exchange<'py>(
         return Ok(None);
     }
     let source = if in_zip {
-        match loader
-            .call_method1("get_source", (&name,))?
-            .extract::<Option<String>>()?
-        {
+        match loader.call_method1("get_source", (&name,))?.extract::<Option<String>>()? {
             Some(text) => text.into_pyobject(py)?.into_any(),
             None => return Ok(None),
         }
@@ -354,16 +313,7 @@ fn exchange<'py>(
     }
     let module = if is_main { "__main__" } else { name.as_str() };
     let detail = hook.detail.as_str();
-    load_quietly(
-        hook.load.bind(py),
-        &source,
-        &path,
-        module,
-        is_main,
-        detail,
-        hook.cache_dir.as_deref(),
-    )
-    .map(Some)
+    load_quietly(hook.load.bind(py), &source, &path, module, is_main, detail, hook.cache_dir.as_deref()).map(Some)
 }
 
 /// Calls `load` with the compiler's warnings off: the plain compilation has given those that are the program's.
@@ -376,9 +326,7 @@ fn load_quietly<'py>(
     detail: &str,
     cache_dir: Option<&str>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    without_compiler_warnings(load.py(), || {
-        load.call1((source, filename, module, is_main, detail, cache_dir))
-    })
+    without_compiler_warnings(load.py(), || load.call1((source, filename, module, is_main, detail, cache_dir)))
 }
 
 /// Calls `body` with the compiler's warnings off.
@@ -401,18 +349,11 @@ type Filters<'py> = Vec<(Bound<'py, PyList>, Bound<'py, PyAny>)>;
 
 fn ignore_compiler_warnings(py: Python<'_>) -> PyResult<Filters<'_>> {
     let modules = py.import("sys")?.getattr("modules")?;
-    let warnings = modules
-        .get_item("warnings")
-        .or_else(|_| py.import("_warnings").map(Bound::into_any))?;
+    let warnings = modules.get_item("warnings").or_else(|_| py.import("_warnings").map(Bound::into_any))?;
     let filters = warnings.getattr("filters")?.cast_into::<PyList>()?;
     let mut added = Vec::new();
-    for category in [
-        py.get_type::<PySyntaxWarning>(),
-        py.get_type::<PyDeprecationWarning>(),
-    ] {
-        let filter = ("ignore", py.None(), category, py.None(), 0)
-            .into_pyobject(py)?
-            .into_any();
+    for category in [py.get_type::<PySyntaxWarning>(), py.get_type::<PyDeprecationWarning>()] {
+        let filter = ("ignore", py.None(), category, py.None(), 0).into_pyobject(py)?.into_any();
         filters.insert(0, &filter)?;
         added.push((filters.clone(), filter));
     }
@@ -420,10 +361,7 @@ fn ignore_compiler_warnings(py: Python<'_>) -> PyResult<Filters<'_>> {
 }
 
 /// Compiles a program's source as it is.
-pub fn compile_plainly<'py>(
-    source: &Bound<'py, PyAny>,
-    filename: &str,
-) -> PyResult<Bound<'py, PyAny>> {
+pub fn compile_plainly<'py>(source: &Bound<'py, PyAny>, filename: &str) -> PyResult<Bound<'py, PyAny>> {
     let compile = source.py().import("builtins")?.getattr("compile")?;
     compile.call1((source, filename, "exec", 0, true))
 }
@@ -441,9 +379,7 @@ fn load_main<'py>(
     cache_dir: Option<&str>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let plain = compile_plainly(&source, filename)?;
-    let loaded = load_quietly(
-        &load, &source, filename, "__main__", true, detail, cache_dir,
-    );
+    let loaded = load_quietly(&load, &source, filename, "__main__", true, detail, cache_dir);
     Ok(loaded.unwrap_or(plain))
 }
 

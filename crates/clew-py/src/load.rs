@@ -123,9 +123,8 @@ fn with_hooks<'py>(
 
 fn placeholder_index(constant: &Bound<'_, PyAny>, n_hooks: usize) -> Option<usize> {
     // SAFETY: the caller checked that it is a complex number.
-    let (real, imaginary) = unsafe {
-        (ffi::PyComplex_RealAsDouble(constant.as_ptr()), ffi::PyComplex_ImagAsDouble(constant.as_ptr()))
-    };
+    let (real, imaginary) =
+        unsafe { (ffi::PyComplex_RealAsDouble(constant.as_ptr()), ffi::PyComplex_ImagAsDouble(constant.as_ptr())) };
     let base = PLACEHOLDER_BASE as f64;
     let inside = real == 0.0 && imaginary >= base && imaginary < base + n_hooks as f64;
     inside.then(|| (imaginary - base) as usize)

@@ -49,12 +49,7 @@ struct Ending {
 /// termination signal ends the program. It does not return unless the interpreter was asked to stay
 /// (`python -i`); the result is then the exit code.
 #[pyfunction]
-fn run_program(
-    py: Python<'_>,
-    kind: &str,
-    payload: Bound<'_, PyList>,
-    finish: Bound<'_, PyAny>,
-) -> PyResult<c_int> {
+fn run_program(py: Python<'_>, kind: &str, payload: Bound<'_, PyList>, finish: Bound<'_, PyAny>) -> PyResult<c_int> {
     let main = py.import("sys")?.getattr("modules")?.get_item("__main__")?;
     let namespace = main.cast_into::<PyModule>()?.dict();
     let parts = payload.to_tuple();
@@ -111,12 +106,7 @@ fn run_to_end<'py>(
 }
 
 /// Runs the program's code.
-fn execute(
-    py: Python<'_>,
-    kind: &str,
-    payload: &Bound<'_, PyTuple>,
-    namespace: &Bound<'_, PyDict>,
-) -> PyResult<()> {
+fn execute(py: Python<'_>, kind: &str, payload: &Bound<'_, PyTuple>, namespace: &Bound<'_, PyDict>) -> PyResult<()> {
     let first = payload.get_item(0)?;
     match kind {
         "module" => return first.call1(payload.get_slice(1, payload.len())).map(drop),
@@ -139,10 +129,7 @@ fn execute(
 /// Runs what did not compile through the interpreter's own runner, which reports what is wrong with it.
 fn run_uncompiled(py: Python<'_>, kind: &str, payload: &Bound<'_, PyTuple>) -> Ending {
     let Ok((source, filename)) = payload.extract::<(Bound<'_, PyAny>, OsString)>() else {
-        return Ending {
-            code: 1,
-            interrupted: false,
-        };
+        return Ending { code: 1, interrupted: false };
     };
     let run = || match kind {
         "file" => run_file(filename.clone()),
@@ -151,15 +138,8 @@ fn run_uncompiled(py: Python<'_>, kind: &str, payload: &Bound<'_, PyTuple>) -> E
     // The compiler's warnings were given already, unless one of them is what went wrong, as an error.
     let name = filename.to_string_lossy();
     let is_wrong = without_compiler_warnings(py, || compile_plainly(&source, &name)).is_err();
-    let status = if is_wrong {
-        without_compiler_warnings(py, run)
-    } else {
-        run()
-    };
-    Ending {
-        code: c_int::from(status != 0),
-        interrupted: false,
-    }
+    let status = if is_wrong { without_compiler_warnings(py, run) } else { run() };
+    Ending { code: c_int::from(status != 0), interrupted: false }
 }
 
 fn run_file(path: OsString) -> c_int {
@@ -177,14 +157,9 @@ fn run_file(path: OsString) -> c_int {
 }
 
 fn run_string(text: &Bound<'_, PyAny>) -> c_int {
-    let text = text
-        .extract::<String>()
-        .ok()
-        .and_then(|text| CString::new(text).ok());
+    let text = text.extract::<String>().ok().and_then(|text| CString::new(text).ok());
     // SAFETY: the text is null-terminated.
-    text.map_or(-1, |text| unsafe {
-        ffi::PyRun_SimpleStringFlags(text.as_ptr(), ptr::null_mut())
-    })
+    text.map_or(-1, |text| unsafe { ffi::PyRun_SimpleStringFlags(text.as_ptr(), ptr::null_mut()) })
 }
 
 /// Flushes `sys.stderr` and `sys.stdout`, ignoring what goes wrong: it will again when the streams close.
@@ -217,17 +192,11 @@ fn report(py: Python<'_>, error: PyErr) -> Result<Ending, Ending> {
     if error.is_instance_of::<PySystemExit>(py) && !stays_open(py) {
         let code = exit_code(py, &error);
         drop(error);
-        return Err(Ending {
-            code,
-            interrupted: false,
-        });
+        return Err(Ending { code, interrupted: false });
     }
     let interrupted = error.get_type(py).is(py.get_type::<PyKeyboardInterrupt>());
     print_exception(py, error)?;
-    Ok(Ending {
-        code: 1,
-        interrupted,
-    })
+    Ok(Ending { code: 1, interrupted })
 }
 
 /// Exit code of a `SystemExit`; anything but none and an integer is printed and stands for 1.
@@ -272,22 +241,13 @@ fn print_exception(py: Python<'_>, error: PyErr) -> Result<(), Ending> {
     };
     let arguments = remember(py, &error);
     if let Some(audit) = sys_attribute(py, "audit") {
-        let _ = audit.call1((
-            "sys.excepthook",
-            &hook,
-            &arguments.0,
-            &arguments.1,
-            &arguments.2,
-        ));
+        let _ = audit.call1(("sys.excepthook", &hook, &arguments.0, &arguments.1, &arguments.2));
     }
     let Err(second) = hook.call1(arguments.clone()) else {
         return Ok(());
     };
     if second.is_instance_of::<PySystemExit>(py) {
-        return Err(Ending {
-            code: exit_code(py, &second),
-            interrupted: false,
-        });
+        return Err(Ending { code: exit_code(py, &second), interrupted: false });
     }
     // SAFETY: live objects, and texts that are null-terminated and hold no conversion.
     unsafe {
@@ -334,10 +294,7 @@ fn remember<'py>(py: Python<'py>, error: &PyErr) -> Triple<'py> {
 /// A module that the program imported, or nothing.
 fn imported<'py>(py: Python<'py>, name: &str) -> Option<Bound<'py, PyAny>> {
     let modules = sys_attribute(py, "modules")?;
-    modules
-        .get_item(name)
-        .ok()
-        .filter(|module| !module.is_none())
+    modules.get_item(name).ok().filter(|module| !module.is_none())
 }
 
 /// Waits for the threads that are no daemons, as finalisation does first.
@@ -380,9 +337,7 @@ fn call_finish(
         let result = finish.call1((code, cause, namespace));
         match result {
             // Another thread took a Ctrl-C meanwhile: the recording is still to be kept.
-            Err(error) if error.is_instance_of::<PyKeyboardInterrupt>(py) => {
-                finish.call1((code, cause, namespace))
-            }
+            Err(error) if error.is_instance_of::<PyKeyboardInterrupt>(py) => finish.call1((code, cause, namespace)),
             result => result,
         }
     });
@@ -421,9 +376,7 @@ fn leave(ending: Ending) -> ! {
 #[pyfunction]
 fn directory_names(path: PathBuf) -> Vec<OsString> {
     let entries = std::fs::read_dir(path).into_iter().flatten();
-    entries
-        .filter_map(|entry| Some(entry.ok()?.file_name()))
-        .collect()
+    entries.filter_map(|entry| Some(entry.ok()?.file_name())).collect()
 }
 
 /// Adds this module's functions and classes to `clew._clew`.

@@ -95,11 +95,7 @@ impl Drop for Held {
     fn drop(&mut self) {
         // SAFETY: the mask is the one that `hold` found.
         unsafe {
-            libc::pthread_sigmask(
-                libc::SIG_SETMASK,
-                &raw const self.before,
-                std::ptr::null_mut(),
-            );
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.before, std::ptr::null_mut());
         }
     }
 }

@@ -58,7 +58,11 @@ impl<W: Write> TraceWriter<'_, W> {
     fn begin(&mut self, process: &str) -> Result<(), Error> {
         write!(self.out, "{{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n")?;
         let name = if process.is_empty() { "python" } else { process };
-        write!(self.out, "{{\"ph\":\"M\",\"pid\":1,\"tid\":0,\"name\":\"process_name\",\"args\":{{\"name\":{}}}}}", quoted(name))?;
+        write!(
+            self.out,
+            "{{\"ph\":\"M\",\"pid\":1,\"tid\":0,\"name\":\"process_name\",\"args\":{{\"name\":{}}}}}",
+            quoted(name)
+        )?;
         Ok(())
     }
 
@@ -93,7 +97,9 @@ impl<W: Write> TraceWriter<'_, W> {
                     self.ended(tid, event.time_ns, (left == 0).then_some(event))?;
                 }
             }
-            EventKind::Operation | EventKind::Suspend | EventKind::Resume if self.operations => self.instant(tid, event)?,
+            EventKind::Operation | EventKind::Suspend | EventKind::Resume if self.operations => {
+                self.instant(tid, event)?
+            }
             EventKind::Operation | EventKind::Suspend | EventKind::Resume | EventKind::Arguments => {}
         }
         Ok(())
@@ -132,7 +138,11 @@ impl<W: Write> TraceWriter<'_, W> {
             _ => self.tables.name(event.callee),
         };
         let values = quoted(&self.values(event));
-        write!(self.out, ",\"s\":\"t\",\"cat\":\"operation\",\"name\":{},\"args\":{{\"values\":{values}}}}}", quoted(name))?;
+        write!(
+            self.out,
+            ",\"s\":\"t\",\"cat\":\"operation\",\"name\":{},\"args\":{{\"values\":{values}}}}}",
+            quoted(name)
+        )?;
         Ok(())
     }
 
@@ -164,7 +174,10 @@ impl<W: Write> TraceWriter<'_, W> {
         for (tid, mut thread) in std::mem::take(&mut self.threads) {
             self.close(tid, &mut thread)?;
             let name = quoted(&self.tables.thread(tid));
-            write!(self.out, ",\n{{\"ph\":\"M\",\"pid\":1,\"tid\":{tid},\"name\":\"thread_name\",\"args\":{{\"name\":{name}}}}}")?;
+            write!(
+                self.out,
+                ",\n{{\"ph\":\"M\",\"pid\":1,\"tid\":{tid},\"name\":\"thread_name\",\"args\":{{\"name\":{name}}}}}"
+            )?;
         }
         writeln!(self.out, "\n]}}")?;
         self.out.flush()?;

@@ -17,7 +17,8 @@ pub fn render(drawing: &Drawing, title: &str) -> String {
     members(&mut out, drawing, None, 1);
     for edge in &drawing.edges {
         let kind = edge.kind;
-        let carried = if edge.names.is_empty() { String::new() } else { format!(": {}", quoted(&edge.names.join(", "))) };
+        let carried =
+            if edge.names.is_empty() { String::new() } else { format!(": {}", quoted(&edge.names.join(", "))) };
         let mut attributes = format!("color=\"{}\", tooltip=\"{}{carried}\"", kind.light(), kind.word());
         attributes += match kind {
             EdgeKind::Data | EdgeKind::External => "",
@@ -57,8 +58,10 @@ fn statement(out: &mut String, drawing: &Drawing, i: usize, depth: usize) {
     let shape = if node.role == Role::External { ", shape=cylinder" } else { "" };
     let tooltip = quoted(&node.label);
     let (fill, line_colour) = (colours.fill, colours.line);
-    let attributes =
-        format!("label=\"{}\", fillcolor=\"{fill}\", color=\"{line_colour}\", tooltip=\"{tooltip}\"{shape}", quoted(&shown));
+    let attributes = format!(
+        "label=\"{}\", fillcolor=\"{fill}\", color=\"{line_colour}\", tooltip=\"{tooltip}\"{shape}",
+        quoted(&shown)
+    );
     line(out, depth, &format!("n{i} [{attributes}];"));
 }
 

@@ -131,7 +131,12 @@ impl Drawing {
                 edges.entry((from, to, EdgeKind::of(&edge.kind))).or_default().extend(edge.name);
             }
         }
-        let edge_of = |((from, to, kind), names): (_, IndexSet<String>)| Edge { from, to, kind, names: names.into_iter().collect() };
+        let edge_of = |((from, to, kind), names): (_, IndexSet<String>)| Edge {
+            from,
+            to,
+            kind,
+            names: names.into_iter().collect(),
+        };
         drawing.edges = edges.into_iter().map(edge_of).collect();
         Clusters { drawing: &mut drawing, inputs: &by_id, found: IndexMap::new() }.find();
         Ok(drawing)

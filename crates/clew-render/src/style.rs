@@ -185,16 +185,8 @@ fn binds(label: &str) -> bool {
 
 impl EdgeKind {
     /// Every kind, in the order of the legend.
-    pub const ALL: [Self; 8] = [
-        Self::Data,
-        Self::Mutate,
-        Self::View,
-        Self::Control,
-        Self::Global,
-        Self::Call,
-        Self::External,
-        Self::Other,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::Data, Self::Mutate, Self::View, Self::Control, Self::Global, Self::Call, Self::External, Self::Other];
 
     /// The kind of this name.
     pub fn of(name: &str) -> Self {

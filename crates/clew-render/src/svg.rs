@@ -43,7 +43,13 @@ pub fn render(drawing: &Drawing, title: &str) -> String {
     let legend_top = top - legend.height;
     let _ = writeln!(out, "<g transform=\"translate({MARGIN} {legend_top})\">\n{}</g>", legend.text);
     let left = MARGIN + ((width - 2.0 * MARGIN - picture.width) / 2.0).max(0.0);
-    let _ = writeln!(out, "<g transform=\"translate({} {})\">\n{}</g>", round(left), round(top), content(drawing, &picture));
+    let _ = writeln!(
+        out,
+        "<g transform=\"translate({} {})\">\n{}</g>",
+        round(left),
+        round(top),
+        content(drawing, &picture)
+    );
     out.push_str("</svg>\n");
     out
 }
@@ -76,7 +82,8 @@ pub fn content(drawing: &Drawing, picture: &Picture) -> String {
 
 fn cluster_box(out: &mut String, title: &str, has_head: bool, rect: &Rect) {
     let Rect { x, y, width, height } = rounded(rect);
-    let _ = writeln!(out, "<rect class=\"cluster\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"8\"/>");
+    let _ =
+        writeln!(out, "<rect class=\"cluster\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"8\"/>");
     if !has_head {
         let (x, y) = (round(x + NODE_PADDING), y + 17.0);
         let _ = writeln!(out, "<text class=\"cluster-title\" x=\"{x}\" y=\"{y}\">{}</text>", xml(title));
@@ -161,7 +168,12 @@ pub fn markers(drawing: &Drawing) -> String {
 /// The rules for the content, each selector below `scope`: the light ones, then the dark ones.
 pub fn style(drawing: &Drawing, scope: &str, dark_scope: &str) -> (String, String) {
     let mut light = vec![
-        ("text", String::from("font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;fill:#1f2328")),
+        (
+            "text",
+            String::from(
+                "font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;fill:#1f2328",
+            ),
+        ),
         (".title", String::from("font:600 15px system-ui,sans-serif")),
         (".legend", String::from("font:12px system-ui,sans-serif;fill:#57606a")),
         (".number", String::from("fill:#8b949e")),
@@ -195,7 +207,11 @@ pub fn style(drawing: &Drawing, scope: &str, dark_scope: &str) -> (String, Strin
     (rules(&light, scope), rules(&dark, dark_scope))
 }
 
-fn colours(drawing: &Drawing, colours: fn(Role) -> Colours, line: fn(EdgeKind) -> &'static str) -> Vec<(String, String)> {
+fn colours(
+    drawing: &Drawing,
+    colours: fn(Role) -> Colours,
+    line: fn(EdgeKind) -> &'static str,
+) -> Vec<(String, String)> {
     let mut rules = Vec::new();
     for role in drawing.roles() {
         let (word, Colours { fill, line }) = (role.word(), colours(role));
@@ -254,7 +270,8 @@ impl Legend {
                 "<path class=\"edge {word}\" marker-end=\"url(#arrow-{word})\" d=\"M{left} {middle}H{right}\"/>"
             );
         }
-        let _ = writeln!(out, "<text class=\"legend\" x=\"{}\" y=\"{}\">{word}</text>", round(x + LEGEND_SWATCH), y + 10.0);
+        let _ =
+            writeln!(out, "<text class=\"legend\" x=\"{}\" y=\"{}\">{word}</text>", round(x + LEGEND_SWATCH), y + 10.0);
     }
 }
 

@@ -142,7 +142,8 @@ fn check_escapes(text: &str) {
     }
     let mermaid = render(&drawing, Format::Mermaid, text);
     let is_node = |line: &&str| {
-        let number = line.trim_start().strip_prefix('n').map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()));
+        let number =
+            line.trim_start().strip_prefix('n').map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()));
         number.is_some_and(|rest| rest.starts_with('['))
     };
     assert_eq!(mermaid.lines().filter(is_node).count(), 4, "{mermaid}");

@@ -36,7 +36,10 @@ fn drawing((nodes, edges): &Shape) -> Drawing {
 
 fn overlap(a: &Rect, b: &Rect) -> bool {
     let inner = 0.5;
-    a.x + inner < b.x + b.width && b.x + inner < a.x + a.width && a.y + inner < b.y + b.height && b.y + inner < a.y + a.height
+    a.x + inner < b.x + b.width
+        && b.x + inner < a.x + a.width
+        && a.y + inner < b.y + b.height
+        && b.y + inner < a.y + a.height
 }
 
 fn contains(outer: &Rect, inner: &Rect) -> bool {

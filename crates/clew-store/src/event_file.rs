@@ -194,7 +194,8 @@ fn encode(writer: &mut Writer<Reopened>, messages: &Receiver<Message>, give_back
                 pending = true;
                 writer.push(thread, &events);
                 events.clear();
-                if let Err(TrySendError::Full(events) | TrySendError::Disconnected(events)) = give_back.try_send(events) {
+                if let Err(TrySendError::Full(events) | TrySendError::Disconnected(events)) = give_back.try_send(events)
+                {
                     drop(events);
                 }
             }

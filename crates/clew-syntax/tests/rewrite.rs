@@ -102,10 +102,7 @@ fn functions_are_entered() {
     check("def f():\n    'doc'\n    return 1\n", "def f():\n    'doc'\n    K[2]=L[1]is S[0]or H(1);return 1\n");
     check("def f(): 'doc'\n", "def f(): 'doc';K[1]=L[1]is S[0]or H(1)\n");
     check("def f():\n    global x\n    x = 1\n", "def f():\n    global x\n    K[2]=L[1]is S[0]or H(1);x = 1\n");
-    check(
-        "def f():\n    while True:\n        x\n",
-        "def f():\n    while True:\n        K[2]=L[1]is S[0]or H(1);x\n",
-    );
+    check("def f():\n    while True:\n        x\n", "def f():\n    while True:\n        K[2]=L[1]is S[0]or H(1);x\n");
     check(
         "def f():\n    def g(): pass\n    return g\n",
         "def f():\n    def g(): K[2]=L[2]is S[0]or H(2);pass\n    K[3]=L[1]is S[0]or H(1);return g\n",
@@ -116,7 +113,10 @@ fn functions_are_entered() {
          except E: Handler(0);K[4]=1;pass\n",
     );
     check("lambda: x", "K[0]=1;lambda: ((L[1]is S[0]or H(1))and (x))");
-    check("(x for x in y if x)", "K[0]=1;(((L[1]is S[0]or H(1))and (x)) for x in Consume(y) if ((L[1]is S[0]or H(1))and (Read(x))))");
+    check(
+        "(x for x in y if x)",
+        "K[0]=1;(((L[1]is S[0]or H(1))and (x)) for x in Consume(y) if ((L[1]is S[0]or H(1))and (Read(x))))",
+    );
 }
 
 #[test]
@@ -139,7 +139,10 @@ fn receivers_are_seen_once() {
 
 #[test]
 fn paths_are_joined() {
-    check_body("if a.x: b.x\nelse: b.y\nb.z", "if Read(See<x>(a).x): K[3]=1;See<x,z>(b).x\nelse: K[4]=1;See<y,z>(b).y\nb.z");
+    check_body(
+        "if a.x: b.x\nelse: b.y\nb.z",
+        "if Read(See<x>(a).x): K[3]=1;See<x,z>(b).x\nelse: K[4]=1;See<y,z>(b).y\nb.z",
+    );
     check_body("if a.x: b.x\nb.z", "if Read(See<x>(a).x): K[3]=1;See<x>(b).x\nSee<z>(b).z");
     check_body("a.x and b.x; b.y", "Read(See<x>(a).x) and See<x>(b).x; See<y>(b).y");
     check_body(
@@ -186,7 +189,10 @@ fn calls_are_hooked() {
     check_body("a.m(b)", "Method(a).m(b)");
     check_body("a.m().n()", "Method(Method(a).m()).n()");
     check_body("a(x for x in b)", "Callee(a)(((L[2]is S[0]or H(2))and (x)) for x in Consume(b))");
-    check_body("len(a), sum(b), str(c), isinstance(a, b)", "len(See<>(a)), sum(Consume(b)), str(Read(c)), isinstance(a, b)");
+    check_body(
+        "len(a), sum(b), str(c), isinstance(a, b)",
+        "len(See<>(a)), sum(Consume(b)), str(Read(c)), isinstance(a, b)",
+    );
     check_body("f(a)", "f(a)");
     check_body("super().m(a)", "super().m(a)");
     check_body("', '.join(a)", "', '.join(Consume(a))");

@@ -59,7 +59,8 @@ fn program(n_calls: usize, seed: u64) -> Vec<RawEvent> {
         time_ns += 20 + random(300);
         if begun < n_calls && (open.is_empty() || (open.len() < 30 && random(2) == 0)) {
             let site = random(40) as u32;
-            let values = [ValueRef::integer(begun.try_into().unwrap()).unwrap(), ValueRef::of_type(3), ValueRef::ABSENT];
+            let values =
+                [ValueRef::integer(begun.try_into().unwrap()).unwrap(), ValueRef::of_type(3), ValueRef::ABSENT];
             events.push(RawEvent::call(time_ns, site, site / 2, values, 2));
             open.push((site, site / 2));
             begun += 1;
@@ -111,7 +112,11 @@ fn tables_name_places() {
     let mut writer = Writer::new(Cursor::new(Vec::new()), 1 << 20, Keep::First).unwrap();
     let site = LogSite { source: SourceId(0), statement: StatementId(4), line: 12, column: 4 };
     writer.add_tables(Tables { sites: vec![site], ..Tables::default() });
-    writer.add_tables(Tables { sources: vec!["a.py".into()], threads: vec![(1, "worker".into())], ..Tables::default() });
+    writer.add_tables(Tables {
+        sources: vec!["a.py".into()],
+        threads: vec![(1, "worker".into())],
+        ..Tables::default()
+    });
     let bytes = writer.finish().1.into_inner();
     let reader = Reader::open(Cursor::new(bytes)).unwrap();
     assert_eq!(reader.tables().place(0), Some(("a.py", 12)));

@@ -67,16 +67,18 @@ impl Closure<'_, '_> {
             let is_before = last.is_some_and(|last| nth < last);
             let is_reached = last_run.is_none_or(|last_run| nth <= last_run);
             // Trying a class pattern or a guard may run properties and functions.
-            let is_tried = runs_code && clauses.iter().any(|clause| {
-                clause.arm == arm && facts.text[clause.start..clause.end].contains('(')
-            });
+            let is_tried = runs_code
+                && clauses.iter().any(|clause| clause.arm == arm && facts.text[clause.start..clause.end].contains('('));
             // A pattern that matched binds its names even when the guard then fails.
-            let binds = captures && is_reached && clauses.iter().any(|clause| {
-                clause.arm == arm
-                    && facts.statement(id).defines.iter().any(|define| {
-                        holds_word(&facts.text[clause.start..clause.end], facts.name(define.name))
-                    })
-            });
+            let binds =
+                captures
+                    && is_reached
+                    && clauses.iter().any(|clause| {
+                        clause.arm == arm
+                            && facts.statement(id).defines.iter().any(|define| {
+                                holds_word(&facts.text[clause.start..clause.end], facts.name(define.name))
+                            })
+                    });
             if matched && (captures || is_before) || is_tried && (is_before || is_reached) || binds {
                 self.arms.insert((id, arm));
             }

@@ -14,15 +14,45 @@ use crate::scan::{TokenKind, Tokens};
 
 /// Classes of the interpreter that do not look at the members of their subclasses.
 const PLAIN_BASES: [&str; 24] = [
-    "object", "BaseException", "Exception", "ArithmeticError", "AssertionError", "AttributeError", "EOFError",
-    "ImportError", "IndexError", "KeyError", "KeyboardInterrupt", "LookupError", "NameError", "NotImplementedError",
-    "OSError", "RuntimeError", "StopIteration", "SystemExit", "TypeError", "UnicodeError", "ValueError", "Warning",
-    "UserWarning", "ZeroDivisionError",
+    "object",
+    "BaseException",
+    "Exception",
+    "ArithmeticError",
+    "AssertionError",
+    "AttributeError",
+    "EOFError",
+    "ImportError",
+    "IndexError",
+    "KeyError",
+    "KeyboardInterrupt",
+    "LookupError",
+    "NameError",
+    "NotImplementedError",
+    "OSError",
+    "RuntimeError",
+    "StopIteration",
+    "SystemExit",
+    "TypeError",
+    "UnicodeError",
+    "ValueError",
+    "Warning",
+    "UserWarning",
+    "ZeroDivisionError",
 ];
 /// Names whose presence in kept text means that attributes are looked up by names made at run time.
 const REFLECTION: [&str; 12] = [
-    "__dict__", "__annotations__", "__members__", "__subclasses__", "__mro__", "vars", "dir", "inspect", "getmembers",
-    "attrgetter", "methodcaller", "get_type_hints",
+    "__dict__",
+    "__annotations__",
+    "__members__",
+    "__subclasses__",
+    "__mro__",
+    "vars",
+    "dir",
+    "inspect",
+    "getmembers",
+    "attrgetter",
+    "methodcaller",
+    "get_type_hints",
 ];
 
 impl Closure<'_, '_> {
@@ -50,9 +80,10 @@ impl Closure<'_, '_> {
         if self.has(member) || !facts.ran(member) {
             return;
         }
-        let mentioned = statement.defines.iter().find(|define| {
-            self.is_attribute(define.name) || is_structural(facts.name(define.name))
-        });
+        let mentioned = statement
+            .defines
+            .iter()
+            .find(|define| self.is_attribute(define.name) || is_structural(facts.name(define.name)));
         let needed = match statement.kind {
             StatementKind::Function => mentioned.is_some() || self.is_method_needed(class, member),
             StatementKind::Pass | StatementKind::Global | StatementKind::Nonlocal => false,
@@ -103,8 +134,10 @@ impl Closure<'_, '_> {
 
 /// Names of class attributes that the interpreter asks for.
 fn is_structural(name: &str) -> bool {
-    matches!(name, "__slots__" | "__match_args__" | "__hash__" | "__class_getitem__" | "__init_subclass__"
-        | "__set_name__")
+    matches!(
+        name,
+        "__slots__" | "__match_args__" | "__hash__" | "__class_getitem__" | "__init_subclass__" | "__set_name__"
+    )
 }
 
 /// Classes without decorators and keywords whose bases are such classes too.

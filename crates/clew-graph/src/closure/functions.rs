@@ -75,8 +75,17 @@ pub(super) fn is_class(facts: &Facts<'_>, scope: ScopeId) -> bool {
 /// Functions with decorators that may keep results or call the function at other times.
 pub(super) fn cached(facts: &Facts<'_>) -> Vec<StatementId> {
     const HARMLESS: [&str; 11] = [
-        "property", "staticmethod", "classmethod", "abstractmethod", "setter", "getter", "deleter", "overload", "wraps",
-        "contextmanager", "asynccontextmanager",
+        "property",
+        "staticmethod",
+        "classmethod",
+        "abstractmethod",
+        "setter",
+        "getter",
+        "deleter",
+        "overload",
+        "wraps",
+        "contextmanager",
+        "asynccontextmanager",
     ];
     let keeps_results = |id: &StatementId| {
         let statement = facts.statement(*id);
@@ -323,7 +332,9 @@ impl Closure<'_, '_> {
         if is_special || is_nested || !facts.ran(def) {
             return;
         }
-        if self.is_held_in(unit, define.name, Some(scope)) || self.analysis.foreign_mentions[facts.plain(define.name).index()] {
+        if self.is_held_in(unit, define.name, Some(scope))
+            || self.analysis.foreign_mentions[facts.plain(define.name).index()]
+        {
             return;
         }
         let reason = Reason::because(unit, EdgeKind::Call, Some(name));
@@ -419,9 +430,11 @@ impl Closure<'_, '_> {
         let is_method = is_class(facts, statement.scope) && !is_special;
         !(is_plain || is_method)
             || names.contains(&facts.plain(define.name))
-            || self.analysis.holders(define.name).iter().any(|holder| {
-                is_plain && standing(facts.header_text(*holder), name) == Standing::Value
-            })
+            || self
+                .analysis
+                .holders(define.name)
+                .iter()
+                .any(|holder| is_plain && standing(facts.header_text(*holder), name) == Standing::Value)
     }
 }
 
@@ -444,12 +457,17 @@ fn holds_token(text: &str, words: &[&str]) -> bool {
     words.iter().any(|word| text.contains(word))
         && Tokens::new(text).any(|token| match token.kind {
             TokenKind::Name => words.contains(&&text[token.start..token.end]),
-            TokenKind::String { format } => format && words.iter().any(|word| text[token.start..token.end].contains(word)),
+            TokenKind::String { format } => {
+                format && words.iter().any(|word| text[token.start..token.end].contains(word))
+            }
             _ => false,
         })
 }
 
 /// Whether the text calls a method of a base class, which may do anything to the object.
 fn calls_base(text: &str) -> bool {
-    text.contains("super(") || text.contains(".__init__(") || text.contains(".__setattr__(") || text.contains(".__new__(")
+    text.contains("super(")
+        || text.contains(".__init__(")
+        || text.contains(".__setattr__(")
+        || text.contains(".__new__(")
 }

@@ -69,7 +69,8 @@ impl Closure<'_, '_> {
     fn is_told_to_manager(&self, raiser: StatementId, catcher: StatementId) -> bool {
         let facts = self.facts;
         let mut inner = raiser;
-        while let Some(around) = facts.statement(inner).parent.filter(|around| facts.blocks.contains(catcher, *around)) {
+        while let Some(around) = facts.statement(inner).parent.filter(|around| facts.blocks.contains(catcher, *around))
+        {
             let statement = facts.statement(around);
             let (scope, anchor) = facts.home(around);
             let is_of_user = || scope != MODULE || !facts.entries_of(anchor).is_empty();

@@ -94,7 +94,8 @@ impl Closure<'_, '_> {
                 self.need_in_function(scope, Variable(site.name.0), id);
             }
         }
-        if self.analysis.foreign.reads_anything(site.name) && facts.table.scope(facts.statement(id).scope).dynamic_names {
+        if self.analysis.foreign.reads_anything(site.name) && facts.table.scope(facts.statement(id).scope).dynamic_names
+        {
             for name in facts.table.scope(MODULE).locals.clone() {
                 if scope == MODULE {
                     self.need_at_unit(anchor, Variable(name.0), id, EdgeKind::Data);

@@ -16,7 +16,10 @@ impl Closure<'_, '_> {
         let facts = self.facts;
         let tops = facts.blocks.top().iter().copied();
         for id in tops.filter(|id| is_future_import(facts.text, facts.table, *id)) {
-            self.keep_text(id, Reason { because: None, kind: EdgeKind::Control, name: Some(String::from("__future__")) });
+            self.keep_text(
+                id,
+                Reason { because: None, kind: EdgeKind::Control, name: Some(String::from("__future__")) },
+            );
         }
     }
 
@@ -54,7 +57,10 @@ impl Closure<'_, '_> {
         for &id in &self.analysis.docstrings {
             let parent = facts.statement(id).parent;
             if !self.has(id) && parent.is_none_or(|parent| self.has(parent)) {
-                self.keep_text(id, Reason { because: parent, kind: EdgeKind::Data, name: Some(String::from("__doc__")) });
+                self.keep_text(
+                    id,
+                    Reason { because: parent, kind: EdgeKind::Data, name: Some(String::from("__doc__")) },
+                );
             }
         }
     }
@@ -65,7 +71,8 @@ impl Closure<'_, '_> {
         let generators = facts.table.scopes.iter().filter(|scope| scope.suspends).filter_map(|scope| scope.owner);
         for def in generators {
             let statement = facts.statement(def);
-            let Some(scope) = statement.opens.filter(|_| statement.kind == StatementKind::Function && self.has(def)) else {
+            let Some(scope) = statement.opens.filter(|_| statement.kind == StatementKind::Function && self.has(def))
+            else {
                 continue;
             };
             let inside = StatementId(def.0 + 1)..StatementId(facts.blocks.end(def));
@@ -87,11 +94,13 @@ impl Closure<'_, '_> {
     /// released where they were.
     pub(super) fn keep_releases(&mut self) {
         let facts = self.facts;
-        let watches = ["weakref", "WeakValueDictionary", "WeakKeyDictionary", "WeakSet", "finalize", "gc", "getrefcount"];
+        let watches =
+            ["weakref", "WeakValueDictionary", "WeakKeyDictionary", "WeakSet", "finalize", "gc", "getrefcount"];
         let finalises = facts.name_id("__del__").is_some_and(|name| {
-            facts.defs_named(name).iter().any(|def| {
-                facts.statement(*def).opens.is_some_and(|scope| self.functions.is_entered(scope))
-            })
+            facts
+                .defs_named(name)
+                .iter()
+                .any(|def| facts.statement(*def).opens.is_some_and(|scope| self.functions.is_entered(scope)))
         });
         if !finalises && !watches.iter().any(|name| facts.name_id(name).is_some_and(|id| self.is_mentioned(id))) {
             return;

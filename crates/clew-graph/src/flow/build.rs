@@ -529,8 +529,16 @@ impl Builder<'_, '_> {
 /// Names whose object a store to a special attribute turns into something else: `f.__code__ = g.__code__`. Using the
 /// name afterwards shows no access to that attribute.
 fn remade(facts: &Facts<'_>, scope: ScopeId, id: StatementId) -> Vec<Variable> {
-    const SPECIAL: [&str; 8] =
-        ["__class__", "__code__", "__defaults__", "__kwdefaults__", "__bases__", "__dict__", "__closure__", "__wrapped__"];
+    const SPECIAL: [&str; 8] = [
+        "__class__",
+        "__code__",
+        "__defaults__",
+        "__kwdefaults__",
+        "__bases__",
+        "__dict__",
+        "__closure__",
+        "__wrapped__",
+    ];
     let statement = facts.statement(id);
     let is_special = |name: &clew_trace::NameId| SPECIAL.contains(&facts.name(*name));
     let registers = |name: &clew_trace::NameId| facts.name(*name) == "register";

@@ -46,9 +46,11 @@ fn touched(source: u32, text: &str, table: &SourceTable) -> Vec<Touched> {
         let is_store = matches!(
             statement.kind,
             StatementKind::Assign | StatementKind::AugmentedAssign | StatementKind::AnnotatedAssign
-        ) && (target.ends_with(']') && target.contains('[') && !target.starts_with('[') || target.contains('.'));
+        ) && (target.ends_with(']') && target.contains('[') && !target.starts_with('[')
+            || target.contains('.'));
         let changes = [".append(", ".extend(", ".add(", ".update(", ".pop(", ".sort(", ".insert(", ".clear(", "next("];
-        let is_change = statement.kind == StatementKind::AugmentedAssign || changes.iter().any(|call| own.contains(call));
+        let is_change =
+            statement.kind == StatementKind::AugmentedAssign || changes.iter().any(|call| own.contains(call));
         let is_delete = statement.kind == StatementKind::Delete && own.contains(['[', '.']);
         let mut push = |kind| {
             found.push(Touched { source: SourceId(source), statement: StatementId(index as u32), kind });
@@ -70,7 +72,10 @@ fn touched(source: u32, text: &str, table: &SourceTable) -> Vec<Touched> {
 impl Run {
     /// The statement that begins on a line; with several, the last simple one that does not begin the line is not it.
     pub fn at(&self, line: u32) -> StatementId {
-        let found = self.tables[0].statements.iter().position(|s| s.first_line == line || header_holds(s, line, &self.texts[0]));
+        let found = self.tables[0]
+            .statements
+            .iter()
+            .position(|s| s.first_line == line || header_holds(s, line, &self.texts[0]));
         StatementId(found.unwrap_or_else(|| panic!("no statement on line {line}")) as u32)
     }
 
@@ -215,8 +220,10 @@ impl Run {
                 let before = entered.len();
                 for (source, table) in self.tables.iter().enumerate() {
                     for (number, scope) in table.scopes.iter().enumerate() {
-                        let by_class = scope.parent.map(|parent| table.scope(parent)).filter(|p| p.kind == ScopeKind::Class);
-                        let special = scope.name.starts_with("__") && by_class.is_some_and(|class| names.contains(&class.name));
+                        let by_class =
+                            scope.parent.map(|parent| table.scope(parent)).filter(|p| p.kind == ScopeKind::Class);
+                        let special =
+                            scope.name.starts_with("__") && by_class.is_some_and(|class| names.contains(&class.name));
                         let by_owner = matches!(scope.kind, ScopeKind::Lambda | ScopeKind::Generator)
                             && scope.owner.is_some_and(|owner| {
                                 let defines = &table.statement(owner).defines;

@@ -77,7 +77,8 @@ unsafe fn runs_user_code(recorder: &Recorder, object: *mut ffi::PyObject) -> boo
 unsafe fn class_is_user(recorder: &Recorder, class: *mut ffi::PyTypeObject) -> bool {
     // SAFETY: `class` is a live type.
     unsafe {
-        if (*class).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE == 0 || ffi::Py_TYPE(class.cast()) != &raw mut ffi::PyType_Type {
+        if (*class).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE == 0 || ffi::Py_TYPE(class.cast()) != &raw mut ffi::PyType_Type
+        {
             return false;
         }
         let object_new = ffi::PyBaseObject_Type.tp_new;
@@ -105,8 +106,12 @@ unsafe fn identity(callee: *mut ffi::PyObject) -> (usize, bool) {
             return (callee as usize, true);
         }
         let name = std::ffi::CStr::from_ptr((*tp).tp_name).to_bytes();
-        let lasting: [&[u8]; 4] =
-            [b"numpy.ufunc", b"numpy._ArrayFunctionDispatcher", b"cython_function_or_method", b"_cython_3_0_0.cython_function_or_method"];
+        let lasting: [&[u8]; 4] = [
+            b"numpy.ufunc",
+            b"numpy._ArrayFunctionDispatcher",
+            b"cython_function_or_method",
+            b"_cython_3_0_0.cython_function_or_method",
+        ];
         if lasting.contains(&name) || name.ends_with(b"cython_function_or_method") {
             return (callee as usize, true);
         }
@@ -197,11 +202,16 @@ pub unsafe fn wrap(site: *mut Site, callee: *mut ffi::PyObject, receiver: *mut f
             return ffi::Py_NewRef(callee);
         }
         let bound = bound_receiver(callee);
-        let receiver = if bound.is_null() || !receiver.is_null() && ffi::PyModule_Check(receiver) == 0 && bound == receiver {
-            if !receiver.is_null() && ffi::PyModule_Check(receiver) != 0 { std::ptr::null_mut() } else { receiver }
-        } else {
-            bound
-        };
+        let receiver =
+            if bound.is_null() || !receiver.is_null() && ffi::PyModule_Check(receiver) == 0 && bound == receiver {
+                if !receiver.is_null() && ffi::PyModule_Check(receiver) != 0 {
+                    std::ptr::null_mut()
+                } else {
+                    receiver
+                }
+            } else {
+                bound
+            };
         let name = if (*site).name.is_null() { None } else { Some(text_of((*site).name)) };
         let spec = spec_of(callee, receiver, name.as_deref());
         let Some(recorder_ref) = recorder() else { return ffi::Py_NewRef(callee) };

@@ -44,13 +44,7 @@ pub struct Spec {
 
 impl Spec {
     const fn plain(flags: u32) -> Self {
-        Self {
-            flags,
-            states: Vec::new(),
-            written_positions: Vec::new(),
-            written_keywords: Vec::new(),
-            effect: None,
-        }
+        Self { flags, states: Vec::new(), written_positions: Vec::new(), written_keywords: Vec::new(), effect: None }
     }
 }
 
@@ -151,7 +145,8 @@ pub fn resolve(
     let extra_object = pair.get_item(1).ok()?;
     let extra = extra_object.cast::<PyDict>().ok()?;
     let plain = ["state", "arguments", "views"];
-    let depends = extra.keys().iter().any(|key| key.extract::<String>().map_or(true, |key| !plain.contains(&key.as_str())));
+    let depends =
+        extra.keys().iter().any(|key| key.extract::<String>().map_or(true, |key| !plain.contains(&key.as_str())));
     if depends {
         spec.effect = Some(answer.clone().unbind());
         return Some(spec);
@@ -242,7 +237,9 @@ pub unsafe fn quick(tp: *mut ffi::PyTypeObject, name: &str) -> Option<Quick> {
         }
         if std::ffi::CStr::from_ptr((*tp).tp_name).to_bytes() == b"collections.deque" {
             return Some(match name {
-                "append" | "appendleft" | "pop" | "popleft" | "clear" | "rotate" | "reverse" | "insert" => Quick::Writes,
+                "append" | "appendleft" | "pop" | "popleft" | "clear" | "rotate" | "reverse" | "insert" => {
+                    Quick::Writes
+                }
                 "extend" | "extendleft" | "remove" => Quick::WritesAndReads,
                 _ => Quick::Reads,
             });

@@ -287,7 +287,13 @@ type Snapshots = Vec<(*mut ffi::PyObject, u64)>;
 impl Call {
     unsafe fn n_keywords(&self) -> usize {
         // SAFETY: `kwnames` is null or a live tuple.
-        unsafe { if self.kwnames.is_null() { 0 } else { ffi::PyTuple_Size(self.kwnames) as usize } }
+        unsafe {
+            if self.kwnames.is_null() {
+                0
+            } else {
+                ffi::PyTuple_Size(self.kwnames) as usize
+            }
+        }
     }
 
     unsafe fn argument(&self, index: usize) -> *mut ffi::PyObject {

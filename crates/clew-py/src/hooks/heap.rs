@@ -235,7 +235,9 @@ unsafe fn attribute_in_place(site: *mut Site, object: *mut ffi::PyObject) {
     // SAFETY: plain instances only: their attribute look-up runs no user code.
     unsafe {
         let tp = ffi::Py_TYPE(object);
-        if (*site).name.is_null() || (*tp).tp_getattro.map(|f| f as usize) != Some(ffi::PyObject_GenericGetAttr as usize) {
+        if (*site).name.is_null()
+            || (*tp).tp_getattro.map(|f| f as usize) != Some(ffi::PyObject_GenericGetAttr as usize)
+        {
             return;
         }
         let found = super::callee::type_lookup(tp, (*site).name);
@@ -304,7 +306,8 @@ pub unsafe extern "C" fn item_key(site: *mut ffi::PyObject, key: *mut ffi::PyObj
     unsafe {
         let hot = hot();
         let object = std::mem::replace(&mut (*hot).augmented, std::ptr::null_mut());
-        let plain_key = ffi::Py_TYPE(key) == &raw mut ffi::PyLong_Type || ffi::Py_TYPE(key) == &raw mut ffi::PyUnicode_Type;
+        let plain_key =
+            ffi::Py_TYPE(key) == &raw mut ffi::PyLong_Type || ffi::Py_TYPE(key) == &raw mut ffi::PyUnicode_Type;
         if !object.is_null() && plain_key {
             let tp = ffi::Py_TYPE(object);
             if tp == &raw mut ffi::PyList_Type && ffi::PyLong_Check(key) != 0 {

@@ -148,4 +148,3 @@ pub unsafe fn function(definition: *mut ffi::PyMethodDef, site: *mut Site) -> *m
         function
     }
 }
-

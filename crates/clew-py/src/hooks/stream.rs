@@ -17,10 +17,7 @@ const REACH: usize = 24;
 unsafe fn is_file(object: *mut ffi::PyObject) -> bool {
     // SAFETY: names of live types are C strings.
     let name = unsafe { CStr::from_ptr((*ffi::Py_TYPE(object)).tp_name) };
-    matches!(
-        name.to_bytes(),
-        b"_io.TextIOWrapper" | b"_io.BufferedWriter" | b"_io.BufferedRandom" | b"_io.FileIO"
-    )
+    matches!(name.to_bytes(), b"_io.TextIOWrapper" | b"_io.BufferedWriter" | b"_io.BufferedRandom" | b"_io.FileIO")
 }
 
 /// Records that something was written into the file objects reachable from `object`.

@@ -225,7 +225,11 @@ unsafe extern "C" fn exit(object: *mut ffi::PyObject, args: *mut ffi::PyObject) 
         ffi::Py_DECREF(method);
         touched(this);
         let error = ffi::PyTuple_GetItem(args, 1);
-        if !result.is_null() && !error.is_null() && error != ffi::Py_None() && ffi::PyExceptionInstance_Check(error) != 0 {
+        if !result.is_null()
+            && !error.is_null()
+            && error != ffi::Py_None()
+            && ffi::PyExceptionInstance_Check(error) != 0
+        {
             let swallowed = ffi::PyObject_IsTrue(result);
             if swallowed == 1 {
                 super::marks::raised_at(site, error);

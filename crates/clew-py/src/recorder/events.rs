@@ -175,7 +175,8 @@ impl Events {
             self.depth = self.depth.saturating_sub(1);
             let thread = self.thread();
             let event = if result.is_null() {
-                let kind = if error.is_null() { ValueRef::ABSENT } else { ValueRef::of_type(self.type_name(error.cast())) };
+                let kind =
+                    if error.is_null() { ValueRef::ABSENT } else { ValueRef::of_type(self.type_name(error.cast())) };
                 RawEvent::raised(self.now(), site, name, kind)
             } else {
                 let value = self.value(result);
@@ -209,7 +210,11 @@ impl Events {
                 return self.type_name(callee.cast());
             }
             let function = crate::hooks::callee::bound_function(callee);
-            if function.is_null() { self.type_name(tp) } else { self.callee(function) }
+            if function.is_null() {
+                self.type_name(tp)
+            } else {
+                self.callee(function)
+            }
         }
     }
 

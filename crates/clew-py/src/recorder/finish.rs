@@ -350,7 +350,8 @@ fn finish(py: Python<'_>, globals: Option<&Bound<'_, PyDict>>, raised: bool) -> 
     }
     let log = recorder.events.take().and_then(super::events::Events::finish);
     let trace = trace_of(&mut recorder, bindings);
-    let bytes = clew_trace::codec::encode(&trace).map_err(|e| pyo3::exceptions::PyRuntimeError::new_err(e.to_string()))?;
+    let bytes =
+        clew_trace::codec::encode(&trace).map_err(|e| pyo3::exceptions::PyRuntimeError::new_err(e.to_string()))?;
     let sources = recorder
         .sources
         .iter()

@@ -124,7 +124,8 @@ unsafe fn buffer(object: *mut ffi::PyObject, is_array: bool, hasher: &mut FxHash
             ffi::PyErr_Clear();
             return;
         }
-        let bytes = std::slice::from_raw_parts(view.buf.cast::<u8>(), if view.buf.is_null() { 0 } else { view.len as usize });
+        let bytes =
+            std::slice::from_raw_parts(view.buf.cast::<u8>(), if view.buf.is_null() { 0 } else { view.len as usize });
         if bytes.len() <= WHOLE_BYTES {
             hasher.write(bytes);
         } else {

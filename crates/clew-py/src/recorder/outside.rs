@@ -160,8 +160,11 @@ unsafe fn opened(recorder: &mut Recorder, args: *mut ffi::PyObject) {
     unsafe {
         let Some(path) = path_of(item(args, 0)) else { return };
         let flags_object = item(args, 2);
-        let flags =
-            if flags_object.is_null() || ffi::PyLong_Check(flags_object) == 0 { 0 } else { ffi::PyLong_AsLong(flags_object) };
+        let flags = if flags_object.is_null() || ffi::PyLong_Check(flags_object) == 0 {
+            0
+        } else {
+            ffi::PyLong_AsLong(flags_object)
+        };
         let mode = path_of(item(args, 1)).unwrap_or_default();
         let writes = flags & 3 != 0 || mode.contains(['w', 'a', 'x', '+']);
         let replaces = flags & 0x200 != 0 || mode.contains(['w', 'x']);

@@ -131,9 +131,12 @@ pub unsafe fn referents(object: *mut ffi::PyObject, into: &mut Vec<*mut ffi::PyO
         }
         if tp == &raw mut ffi::PyFunction_Type {
             let function = object.cast::<ffi::PyFunctionObject>();
-            for part in
-                [(*function).func_closure, (*function).func_defaults, (*function).func_kwdefaults, (*function).func_dict]
-            {
+            for part in [
+                (*function).func_closure,
+                (*function).func_defaults,
+                (*function).func_kwdefaults,
+                (*function).func_dict,
+            ] {
                 if !part.is_null() {
                     into.push(part);
                 }
@@ -299,7 +302,11 @@ impl Recorder {
                 Family::Figure => figure_of(object),
                 Family::MemoryView => {
                     let view = &raw const (*object.cast::<MemoryViewHead>()).view;
-                    if (*view).obj.is_null() || (*view).obj == object { object } else { self.owner((*view).obj) }
+                    if (*view).obj.is_null() || (*view).obj == object {
+                        object
+                    } else {
+                        self.owner((*view).obj)
+                    }
                 }
             }
         }
@@ -474,7 +481,11 @@ unsafe fn figure_of(artist: *mut ffi::PyObject) -> *mut ffi::PyObject {
             return artist;
         }
         ffi::Py_DECREF(figure);
-        if figure == ffi::Py_None() { artist } else { figure }
+        if figure == ffi::Py_None() {
+            artist
+        } else {
+            figure
+        }
     }
 }
 

@@ -53,9 +53,7 @@ pub fn guard_termination(finish: &Bound<'_, PyAny>, namespace: &Bound<'_, PyDict
         // SAFETY: the structures are plain data, and the handler is installed only over the default.
         unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();
-            if libc::sigaction(signal, std::ptr::null(), &raw mut action) != 0
-                || action.sa_sigaction != libc::SIG_DFL
-            {
+            if libc::sigaction(signal, std::ptr::null(), &raw mut action) != 0 || action.sa_sigaction != libc::SIG_DFL {
                 continue;
             }
             action = std::mem::zeroed();
@@ -141,11 +139,7 @@ fn end_recording(signal: c_int) {
     let (Some(finish), Some(namespace)) = (take(py, &FINISH), take(py, &NAMESPACE)) else {
         return;
     };
-    let name = if signal == libc::SIGHUP {
-        "SIGHUP"
-    } else {
-        "SIGTERM"
-    };
+    let name = if signal == libc::SIGHUP { "SIGHUP" } else { "SIGTERM" };
     without_tracing(py, || finish.call1((128 + signal, name, namespace)));
 }
 

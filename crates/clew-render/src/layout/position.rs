@@ -156,7 +156,8 @@ impl Positions<'_> {
             while let Some(&next) = self.layers.below[chain[chain.len() - 1]].iter().find(|&&lower| passing[lower]) {
                 chain.push(next);
             }
-            let rooms: Vec<(f64, f64)> = chain.iter().map(|&v| self.room(&self.layers.layers[layer_of[v]], places[v], v)).collect();
+            let rooms: Vec<(f64, f64)> =
+                chain.iter().map(|&v| self.room(&self.layers.layers[layer_of[v]], places[v], v)).collect();
             self.straighten_chain(&chain, &rooms);
         }
     }

@@ -30,7 +30,8 @@ impl Acyclic {
         for of_item in &mut leaving {
             of_item.sort_by_key(|&i| (links[i].to, i));
         }
-        let mut search = Search { links, leaving: &leaving, state: vec![State::New; n_items], turned: vec![false; links.len()] };
+        let mut search =
+            Search { links, leaving: &leaving, state: vec![State::New; n_items], turned: vec![false; links.len()] };
         let mut finished = Vec::with_capacity(n_items);
         for item in 0..n_items {
             search.from(item, &mut finished);
@@ -112,7 +113,8 @@ impl Acyclic {
             // Where something reaches in from above, the layer may be left to it; else one item must stay.
             let least = usize::from(reaching_in == 0.0);
             while width > width_limit && members.len() > least {
-                let slack = |i: usize| self.highest(items, ranks, i).map_or(usize::MAX, |high| high.saturating_sub(rank));
+                let slack =
+                    |i: usize| self.highest(items, ranks, i).map_or(usize::MAX, |high| high.saturating_sub(rank));
                 let chosen = (0..members.len()).max_by_key(|&at| (slack(members[at]), members[at]));
                 let item = members.swap_remove(chosen.unwrap_or(0));
                 width -= items[item].room();

@@ -228,10 +228,7 @@ pub(super) fn without_docstring(body: &[Stmt]) -> &[Stmt] {
 }
 
 fn is_compound(statement: &Stmt) -> bool {
-    matches!(
-        statement,
-        Stmt::If(_) | Stmt::For(_) | Stmt::While(_) | Stmt::With(_) | Stmt::Try(_) | Stmt::Match(_)
-    )
+    matches!(statement, Stmt::If(_) | Stmt::For(_) | Stmt::While(_) | Stmt::With(_) | Stmt::Try(_) | Stmt::Match(_))
 }
 
 fn jumps(statement: &Stmt) -> bool {

@@ -82,7 +82,9 @@ pub(super) fn needs_its_caller(name: &str, arguments: usize) -> bool {
 
 /// Builtin objects that are never changed.
 pub(super) fn is_constant(name: &str) -> bool {
-    builtin(name, 1).is_some() || builtin(name, 2).is_some() || matches!(name, "NotImplemented" | "Ellipsis" | "__name__")
+    builtin(name, 1).is_some()
+        || builtin(name, 2).is_some()
+        || matches!(name, "NotImplemented" | "Ellipsis" | "__name__")
 }
 
 fn is_exception(name: &str) -> bool {

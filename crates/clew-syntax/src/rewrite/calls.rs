@@ -56,7 +56,8 @@ impl<'a> Walker<'a> {
 
     /// Walks a decorator, which is called with what it decorates.
     pub(super) fn decorator(&mut self, decorator: &'a Expr) {
-        let known = self.facts.builtin_name(decorator, self.scope, &self.view()).is_some_and(|name| builtin(name, 1).is_some());
+        let known =
+            self.facts.builtin_name(decorator, self.scope, &self.view()).is_some_and(|name| builtin(name, 1).is_some());
         if !self.logs_calls() && (known || self.is_plain_callee(decorator)) {
             self.expr(decorator, Need::Value);
         } else {
@@ -109,7 +110,11 @@ impl<'a> Walker<'a> {
         }
         if let Some(variable) = object.as_name_expr().and_then(|name| self.variable(&name.id)) {
             if self.facts.is_pure_module(variable) {
-                let need = if matches!(method.attr.as_str(), "fsum" | "prod" | "sumprod") { Need::Consume } else { Need::Read };
+                let need = if matches!(method.attr.as_str(), "fsum" | "prod" | "sumprod") {
+                    Need::Consume
+                } else {
+                    Need::Read
+                };
                 return self.arguments(arguments, need, need);
             }
             if self.is_own_method(variable, &method.attr) {
@@ -117,7 +122,9 @@ impl<'a> Walker<'a> {
                 self.expr(object, Need::See(Some(key)));
                 return self.arguments(arguments, Need::Value, Need::Value);
             }
-            if let Some(takes) = self.seen.container(variable).and_then(|made| builtins::container_method(made, &method.attr)) {
+            if let Some(takes) =
+                self.seen.container(variable).and_then(|made| builtins::container_method(made, &method.attr))
+            {
                 self.note_store();
                 let need = match takes {
                     Takes::Reference | Takes::Shallow => Need::Value,

@@ -5,8 +5,8 @@ use super::kills::Kills;
 use super::operands::Need;
 use super::walker::{Fragment, Walker};
 use ruff_python_ast::{
-    CmpOp, Comprehension, Expr, ExprBoolOp, ExprCompare, ExprFString, ExprGenerator, ExprIf, ExprSubscript, FStringPart,
-    InterpolatedStringElement, InterpolatedStringElements, UnaryOp,
+    CmpOp, Comprehension, Expr, ExprBoolOp, ExprCompare, ExprFString, ExprGenerator, ExprIf, ExprSubscript,
+    FStringPart, InterpolatedStringElement, InterpolatedStringElements, UnaryOp,
 };
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
@@ -182,8 +182,7 @@ impl<'a> Walker<'a> {
         let scope = self.scope_of(range);
         let outer = std::mem::replace(&mut self.scope, scope);
         let resumed = generators.iter().any(|generator| generator.is_async);
-        let fragments: Vec<Fragment> =
-            self.activation.filter(|_| resumed).map(Fragment::Entry).into_iter().collect();
+        let fragments: Vec<Fragment> = self.activation.filter(|_| resumed).map(Fragment::Entry).into_iter().collect();
         for (index, generator) in generators.iter().enumerate() {
             if index > 0 {
                 self.expr(&generator.iter, Need::Consume);

@@ -82,7 +82,10 @@ impl<'a> Facts<'a> {
     fn find_atomic(&mut self, view: &View<'_>) {
         let plain = |origin: &Origin<'_>| !matches!(origin, Origin::Unknown | Origin::Function | Origin::Class(_));
         let candidates = self.origins.iter().filter(|(_, origins)| origins.iter().all(plain));
-        self.atomic = candidates.map(|(variable, _)| *variable).filter(|(_, name)| !view.names.is_declared_global(*name)).collect();
+        self.atomic = candidates
+            .map(|(variable, _)| *variable)
+            .filter(|(_, name)| !view.names.is_declared_global(*name))
+            .collect();
         loop {
             let wrong: Vec<Variable> = self
                 .atomic
@@ -130,11 +133,13 @@ impl<'a> Facts<'a> {
         let Some(scopes) = self.hierarchy(scope, view) else { return false };
         let plain = |name: &str| {
             let id = view.names.find(name, None);
-            id.is_none_or(|id| scopes.iter().all(|scope| match self.origins.get(&(*scope, id)).map(Vec::as_slice) {
-                None => true,
-                Some([Origin::Function]) => name == "__init__",
-                Some(_) => false,
-            }))
+            id.is_none_or(|id| {
+                scopes.iter().all(|scope| match self.origins.get(&(*scope, id)).map(Vec::as_slice) {
+                    None => true,
+                    Some([Origin::Function]) => name == "__init__",
+                    Some(_) => false,
+                })
+            })
         };
         plain("__new__") && plain("__init__")
     }
@@ -214,7 +219,9 @@ impl<'a> Facts<'a> {
         let name = expr.as_name_expr()?.id.as_str();
         let hidden = match Self::variable(name, scope, view) {
             Some(variable) => {
-                variable.0 != MODULE || self.origins.contains_key(&variable) || view.names.is_declared_global(variable.1)
+                variable.0 != MODULE
+                    || self.origins.contains_key(&variable)
+                    || view.names.is_declared_global(variable.1)
             }
             None => false,
         };
@@ -238,9 +245,17 @@ impl<'a> Facts<'a> {
                     Self::variable(&name.id, scope, view).filter(|variable| self.is_pure_module(*variable))
                 };
                 if self.is_atomic(&method.value, scope, view) {
-                    if string_method_is_atomic(&method.attr) { Gives::Atomic } else { Gives::Fresh }
+                    if string_method_is_atomic(&method.attr) {
+                        Gives::Atomic
+                    } else {
+                        Gives::Fresh
+                    }
                 } else if pure(&method.value).is_some() {
-                    if matches!(method.attr.as_str(), "prod" | "sumprod") { Gives::Anything } else { Gives::Atomic }
+                    if matches!(method.attr.as_str(), "prod" | "sumprod") {
+                        Gives::Anything
+                    } else {
+                        Gives::Atomic
+                    }
                 } else {
                     Gives::Anything
                 }
@@ -269,9 +284,7 @@ impl<'a> Facts<'a> {
                     && matches!(*operation.left, Expr::StringLiteral(_) | Expr::BytesLiteral(_) | Expr::FString(_));
                 formats || (atomic(&operation.left) && atomic(&operation.right))
             }
-            Expr::UnaryOp(operation) => {
-                operation.op == ruff_python_ast::UnaryOp::Not || atomic(&operation.operand)
-            }
+            Expr::UnaryOp(operation) => operation.op == ruff_python_ast::UnaryOp::Not || atomic(&operation.operand),
             Expr::BoolOp(operation) => operation.values.iter().all(atomic),
             Expr::If(choice) => atomic(&choice.body) && atomic(&choice.orelse),
             Expr::Named(named) => atomic(&named.value),
@@ -289,7 +302,9 @@ impl<'a> Facts<'a> {
 
     fn has_atomic_items(&self, expr: &Expr, scope: ScopeId, view: &View<'_>) -> bool {
         match expr {
-            Expr::List(list) => list.elts.iter().all(|part| !part.is_starred_expr() && self.is_atomic(part, scope, view)),
+            Expr::List(list) => {
+                list.elts.iter().all(|part| !part.is_starred_expr() && self.is_atomic(part, scope, view))
+            }
             Expr::Set(set) => set.elts.iter().all(|part| !part.is_starred_expr() && self.is_atomic(part, scope, view)),
             _ => self.is_atomic(expr, scope, view),
         }

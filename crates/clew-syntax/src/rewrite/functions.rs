@@ -122,7 +122,9 @@ impl<'a> Walker<'a> {
                 match base {
                     Expr::Starred(starred) => {
                         let fragments = fragments_of(&starred.value);
-                        self.fragments_around(&starred.value, fragments, |this| this.expr(&starred.value, Need::Consume));
+                        self.fragments_around(&starred.value, fragments, |this| {
+                            this.expr(&starred.value, Need::Consume)
+                        });
                     }
                     _ => self.fragments_around(base, fragments_of(base), |this| this.expr(base, Need::Value)),
                 }

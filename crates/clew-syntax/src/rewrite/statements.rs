@@ -7,8 +7,8 @@ use super::walker::{Fragment, HookPlace, Walker};
 use crate::hooks::Hook;
 use clew_trace::{DefineKind, NameId, ScopeId, StatementKind};
 use ruff_python_ast::{
-    ExceptHandler, Expr, Stmt, StmtAnnAssign, StmtAssign, StmtAugAssign, StmtFor, StmtIf, StmtMatch, StmtTry, StmtWhile,
-    StmtWith,
+    ExceptHandler, Expr, Stmt, StmtAnnAssign, StmtAssign, StmtAugAssign, StmtFor, StmtIf, StmtMatch, StmtTry,
+    StmtWhile, StmtWith,
 };
 use ruff_text_size::{Ranged, TextRange, TextSize};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -138,9 +138,8 @@ impl<'a> Walker<'a> {
         if !self.names.any_shared() {
             return;
         }
-        let shared = |define: &&clew_trace::Define| {
-            define.scope != here && self.names.is_shared((define.scope, define.name))
-        };
+        let shared =
+            |define: &&clew_trace::Define| define.scope != here && self.names.is_shared((define.scope, define.name));
         let cells: Vec<(ScopeId, NameId)> =
             row.defines.iter().filter(bound).filter(shared).map(|define| (define.scope, define.name)).collect();
         for (scope, name) in cells {

@@ -61,7 +61,9 @@ impl<'a> Walker<'a> {
     /// Whether the expression is the new object in its `__init__`.
     fn is_initialization(&self, object: &Expr) -> bool {
         let (Some(method), Expr::Name(name)) = (self.method, object) else { return false };
-        method.initializes && self.activation == Some(method.receiver.0) && self.variable(&name.id) == Some(method.receiver)
+        method.initializes
+            && self.activation == Some(method.receiver.0)
+            && self.variable(&name.id) == Some(method.receiver)
     }
 
     /// Walks an object whose attribute or item is written.
@@ -85,7 +87,8 @@ impl<'a> Walker<'a> {
     /// of a plain store to a name spelt `self`, which must stay as it is. The hook stands in a statement of its own.
     fn listed_object(&mut self, attribute: &ExprAttribute, key: NameId) -> bool {
         let is_self = attribute.value.as_name_expr().is_some_and(|name| name.id == SELF);
-        let is_listed = is_self && attribute.ctx == ExprContext::Store && self.options.minor >= 13 && self.class.is_some();
+        let is_listed =
+            is_self && attribute.ctx == ExprContext::Store && self.options.minor >= 13 && self.class.is_some();
         if !is_listed || self.table.statement(self.statement).scope != self.scope {
             return false;
         }

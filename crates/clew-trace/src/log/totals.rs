@@ -236,7 +236,10 @@ mod tests {
     fn recursion_counts_time_once() {
         let deep = 1 << 20;
         for callee in [1, deep] {
-            check(&[call(0, callee), call(10, callee), ended(40, callee), ended(100, callee)], &[(callee, 2, 100, 100)]);
+            check(
+                &[call(0, callee), call(10, callee), ended(40, callee), ended(100, callee)],
+                &[(callee, 2, 100, 100)],
+            );
         }
     }
 

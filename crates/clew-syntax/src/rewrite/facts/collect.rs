@@ -6,7 +6,8 @@ use crate::Index;
 use clew_trace::{ScopeId, ScopeKind, SourceTable};
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{
-    Comprehension, ExceptHandler, Expr, ExprContext, ModModule, Parameters, Pattern, Stmt, StmtClassDef, StmtFunctionDef,
+    Comprehension, ExceptHandler, Expr, ExprContext, ModModule, Parameters, Pattern, Stmt, StmtClassDef,
+    StmtFunctionDef,
 };
 use ruff_text_size::{Ranged, TextRange};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -247,7 +248,8 @@ impl<'a> Visitor<'a> for Collector<'a, '_> {
             Stmt::Import(import) => {
                 for alias in &import.names {
                     let module = alias.name.as_str();
-                    let bound = alias.asname.as_ref().map_or(module.split('.').next().unwrap_or(module), |name| name.as_str());
+                    let bound =
+                        alias.asname.as_ref().map_or(module.split('.').next().unwrap_or(module), |name| name.as_str());
                     let origin = if is_pure_module(module) { Origin::PureModule } else { Origin::Unknown };
                     self.bind(bound, origin);
                 }
