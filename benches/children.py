@@ -1,7 +1,7 @@
 """What some parts run in a process of their own; each prints one JSON object.
 
-    python benches/children.py rewriting LEVEL SECONDS
-    python benches/children.py commands COMMAND...
+python benches/children.py rewriting LEVEL SECONDS
+python benches/children.py commands COMMAND...
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ def rewriting(level: str, seconds: float) -> dict:
     files = [
         path
         for path in sorted(library.rglob("*.py"))
-        if "site-packages" not in path.parts and "lib2to3" not in path.parts and "bad" not in path.name
+        if "site-packages" not in path.parts
+        and "lib2to3" not in path.parts
+        and "bad" not in path.name
     ]
     n_lines, load_s, compile_s, failed = 0, 0.0, 0.0, 0
     end = time.perf_counter() + seconds

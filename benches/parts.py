@@ -53,7 +53,9 @@ def startup(runner: Runner, options: Namespace, show: Show) -> dict:
                 "extra_cpu_ms": _median(other.cpu_s - plain.cpu_s for plain, other in pairs),
             }
             one = results[level]
-            show(f"{level:10} adds {one['extra_ms']:.0f} ms (CPU {one['extra_cpu_ms']:.0f} ms) to {one['plain_ms']:.0f} ms")
+            show(
+                f"{level:10} adds {one['extra_ms']:.0f} ms (CPU {one['extra_cpu_ms']:.0f} ms) to {one['plain_ms']:.0f} ms"
+            )
     return results
 
 
@@ -100,7 +102,9 @@ def memory(runner: Runner, options: Namespace, show: Show) -> dict:
                 continue
             extra = other.peak_bytes - plain.peak_bytes
             results[level][n_events] = {
-                "extra_bytes": extra, "plain_bytes": plain.peak_bytes, "ratio": other.cpu_s / plain.cpu_s
+                "extra_bytes": extra,
+                "plain_bytes": plain.peak_bytes,
+                "ratio": other.cpu_s / plain.cpu_s,
             }
             show(
                 f"{level:10} {n_events:>13,} events: {extra / 1e6:6.1f} MB beyond {plain.peak_bytes / 1e6:.1f} MB"
@@ -120,7 +124,10 @@ def latency(runner: Runner, options: Namespace, show: Show) -> dict:
             for words in (["slice", "total"], ["why", "total"], ["effects"], ["calls"]):
                 try:
                     record = _child(runner, ["commands", *words], environment)
-                    whole = [runner.cost(["-m", "clew", *words], environment, Path(directory)) for _ in range(3)]
+                    whole = [
+                        runner.cost(["-m", "clew", *words], environment, Path(directory))
+                        for _ in range(3)
+                    ]
                 except Failed as problem:
                     show(f"{level:10} clew {' '.join(words):12} failed: {problem}")
                     continue

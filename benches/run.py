@@ -26,7 +26,9 @@ import speed
 from parts import LEVELS, PARTS
 from timing import REPOSITORY, Runner
 
-PROGRAMS = [name for name in speed.LOOPS if name not in ("mdp", "pprint", "logging", "unpack_sequence")]
+PROGRAMS = [
+    name for name in speed.LOOPS if name not in ("mdp", "pprint", "logging", "unpack_sequence")
+]
 QUICK = ["richards", "nbody", "chaos", "json_dumps"]
 
 
@@ -34,13 +36,21 @@ def main() -> int:
     """Measure what was asked for; print a table and write JSON."""
     options = parse()
     runner = Runner(options.python, options.installed)
-    outcome: dict = {"machine": machine(options.python), "load_average": os.getloadavg(), "rounds": options.rounds}
-    print(f"{outcome['machine']['python']} on {outcome['machine']['processor']}, load {os.getloadavg()[0]:.1f}, "
-          f"{options.rounds} rounds\n")
+    outcome: dict = {
+        "machine": machine(options.python),
+        "load_average": os.getloadavg(),
+        "rounds": options.rounds,
+    }
+    print(
+        f"{outcome['machine']['python']} on {outcome['machine']['processor']}, load {os.getloadavg()[0]:.1f}, "
+        f"{options.rounds} rounds\n"
+    )
     start = time.perf_counter()
     for part in options.parts:
         print(f"== {part}: {describe(part)}", flush=True)
-        outcome[part] = run_speed(runner, options) if part == "speed" else PARTS[part](runner, options, show)
+        outcome[part] = (
+            run_speed(runner, options) if part == "speed" else PARTS[part](runner, options, show)
+        )
         print(flush=True)
     path = Path(options.json)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,27 +82,43 @@ def describe(part: str) -> str:
 
 def machine(python: str) -> dict:
     """What the figures were taken on."""
-    version = subprocess.run([python, "-c", "import sys; print(sys.version.split()[0])"], capture_output=True, text=True)
+    version = subprocess.run(
+        [python, "-c", "import sys; print(sys.version.split()[0])"], capture_output=True, text=True
+    )
     model = "unknown processor"
     if Path("/proc/cpuinfo").exists():
-        models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+        models = [
+            line
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ]
         model = models[0].partition(": ")[2] if models else model
     return {
-        "python": f"CPython {version.stdout.strip()}", "processor": f"{model} ({os.cpu_count()} cores)", "system": platform.system()
+        "python": f"CPython {version.stdout.strip()}",
+        "processor": f"{model} ({os.cpu_count()} cores)",
+        "system": platform.system(),
     }
 
 
 def parse() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(["speed", *PARTS]))
     parser.add_argument("--python", default=sys.executable)
-    parser.add_argument("--installed", action="store_true", help="use the installed clew, not the working tree")
+    parser.add_argument(
+        "--installed", action="store_true", help="use the installed clew, not the working tree"
+    )
     parser.add_argument("--programs", type=lambda text: text.split(","), help="of the part speed")
     parser.add_argument("--ways", type=lambda text: text.split(","), default=speed.WAYS)
     parser.add_argument("--levels", type=lambda text: text.split(","), default=LEVELS)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--events", type=lambda text: [int(n) for n in text.split(",")], default=[10_000_000, 100_000_000])
+    parser.add_argument(
+        "--events",
+        type=lambda text: [int(n) for n in text.split(",")],
+        default=[10_000_000, 100_000_000],
+    )
     parser.add_argument("--rewriting-seconds", type=float, default=20)
     parser.add_argument("--json", default=str(REPOSITORY / "build" / "bench.json"))
     parser.add_argument("--quick", action="store_true")
@@ -100,7 +126,15 @@ def parse() -> argparse.Namespace:
     unknown = set(options.parts) - {"speed", *PARTS}
     if unknown:
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
-    options.parts = options.parts or ["startup", "importing", "rewriting", "science", "memory", "latency", "speed"]
+    options.parts = options.parts or [
+        "startup",
+        "importing",
+        "rewriting",
+        "science",
+        "memory",
+        "latency",
+        "speed",
+    ]
     if options.quick:
         options.rounds, options.events, options.rewriting_seconds = 1, [1_000_000, 10_000_000], 5
     options.programs = options.programs or (QUICK if options.quick else PROGRAMS)

@@ -10,9 +10,27 @@ from pathlib import Path
 from timing import Failed, Ratios, Runner, geometric_mean
 
 LOOPS = {
-    "richards": 20, "deltablue": 250, "nbody": 12, "chaos": 16, "raytrace": 3, "go": 8, "hexiom": 150, "pyflate": 2,
-    "json_dumps": 100, "json_loads": 1800, "spectral_norm": 10, "float": 14, "nqueens": 12, "fannkuch": 3, "telco": 150,
-    "deepcopy": 2000, "generators": 25, "comprehensions": 30000, "logging": 5000, "mdp": 1, "unpack_sequence": 40000,
+    "richards": 20,
+    "deltablue": 250,
+    "nbody": 12,
+    "chaos": 16,
+    "raytrace": 3,
+    "go": 8,
+    "hexiom": 150,
+    "pyflate": 2,
+    "json_dumps": 100,
+    "json_loads": 1800,
+    "spectral_norm": 10,
+    "float": 14,
+    "nqueens": 12,
+    "fannkuch": 3,
+    "telco": 150,
+    "deepcopy": 2000,
+    "generators": 25,
+    "comprehensions": 30000,
+    "logging": 5000,
+    "mdp": 1,
+    "unpack_sequence": 40000,
     "pprint": 1,
 }
 """How often each program's benchmark function is run: about a second of CPU time on a machine of 2024."""
@@ -34,9 +52,13 @@ def measure(runner: Runner, programs: list[str], ways: list[str], rounds: int, s
     with tempfile.TemporaryDirectory() as copies:
         for program in programs:
             place = Path(copies, program)
-            shutil.copytree(benchmarks() / f"bm_{program}", place, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(
+                benchmarks() / f"bm_{program}", place, ignore=shutil.ignore_patterns("__pycache__")
+            )
             environment = {"CLEW_BENCH_LOOPS": str(LOOPS[program])}
-            results[program] = one_program(runner, place / "run_benchmark.py", environment, ways, rounds)
+            results[program] = one_program(
+                runner, place / "run_benchmark.py", environment, ways, rounds
+            )
             show(program, results[program])
     means = {}
     for way in ways:
@@ -47,7 +69,9 @@ def measure(runner: Runner, programs: list[str], ways: list[str], rounds: int, s
     return {"programs": results, "geometric_mean": means}
 
 
-def one_program(runner: Runner, script: Path, environment: dict[str, str], ways: list[str], rounds: int) -> dict:
+def one_program(
+    runner: Runner, script: Path, environment: dict[str, str], ways: list[str], rounds: int
+) -> dict:
     """All the pairs of one program; the ways take turns, so that no way has the quiet hour."""
     collected = {way: Ratios() for way in ways}
     failed: dict[str, str] = {}
@@ -59,7 +83,9 @@ def one_program(runner: Runner, script: Path, environment: dict[str, str], ways:
                 collected[way].add(*runner.pair(way, script, environment))
             except Failed as problem:
                 failed[way] = str(problem)
-    return {way: {"failed": failed[way]} if way in failed else collected[way].record() for way in ways}
+    return {
+        way: {"failed": failed[way]} if way in failed else collected[way].record() for way in ways
+    }
 
 
 def table_row(name: str, result: dict, ways: list[str]) -> str:
@@ -71,10 +97,14 @@ def table_row(name: str, result: dict, ways: list[str]) -> str:
         if "failed" in cell:
             cells.append(f"{'failed':>18}")
         elif "lowest" in cell:
-            cells.append(f"{cell['ratio']:6.2f} ({cell['lowest']:.2f}-{cell['highest']:.2f})".rjust(18))
+            cells.append(
+                f"{cell['ratio']:6.2f} ({cell['lowest']:.2f}-{cell['highest']:.2f})".rjust(18)
+            )
         elif cell:
             cells.append(f"{cell['ratio']:6.3f}".rjust(18))
         else:
             cells.append(" " * 18)
-    failures = "".join(f"\n    {way}: {cell['failed']}" for way, cell in result.items() if "failed" in cell)
+    failures = "".join(
+        f"\n    {way}: {cell['failed']}" for way, cell in result.items() if "failed" in cell
+    )
     return " ".join(cells) + failures

@@ -72,11 +72,21 @@ class Runner:
 
     def environment(self, extra: dict[str, str]) -> dict[str, str]:
         """A small fixed environment: what is not set here is not inherited, but for paths."""
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-        paths = [str(HERE / "standin")] + ([] if self.installed else [os.environ.get("CLEW_TEST_PATH", str(REPOSITORY / "python"))])
+        kept = {
+            name: os.environ[name]
+            for name in ("PATH", "HOME", "LANG", "TMPDIR")
+            if name in os.environ
+        }
+        paths = [str(HERE / "standin")] + (
+            [] if self.installed else [os.environ.get("CLEW_TEST_PATH", str(REPOSITORY / "python"))]
+        )
         kept.update(
-            PYTHONPATH=os.pathsep.join(paths), PYTHONHASHSEED="0", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1",
-            MPLBACKEND="Agg", PYTHONDONTWRITEBYTECODE="1",
+            PYTHONPATH=os.pathsep.join(paths),
+            PYTHONHASHSEED="0",
+            OMP_NUM_THREADS="1",
+            OPENBLAS_NUM_THREADS="1",
+            MPLBACKEND="Agg",
+            PYTHONDONTWRITEBYTECODE="1",
         )
         return {**kept, **extra}
 
@@ -101,7 +111,11 @@ class Runner:
                 last = errors.read().decode(errors="replace").strip().splitlines()[-1:]
                 raise Failed(f"exit {process.returncode}: {last[0] if last else ''}")
             return Cost(
-                usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss * 1024, process.returncode, output.read()
+                usage.ru_utime + usage.ru_stime,
+                wall,
+                usage.ru_maxrss * 1024,
+                process.returncode,
+                output.read(),
             )
 
     def way(self, name: str, script: str) -> list[str]:
@@ -117,13 +131,17 @@ class Runner:
                 return [str(HERE / "tracers" / "viztracer_unsaved.py"), script]
         raise ValueError(name)
 
-    def pair(self, name: str, script: Path, environment: dict[str, str], *, same_output: bool = True) -> tuple[Cost, Cost]:
+    def pair(
+        self, name: str, script: Path, environment: dict[str, str], *, same_output: bool = True
+    ) -> tuple[Cost, Cost]:
         """Run plain, then in a way, each in a copy of nothing: the script's own directory is only read."""
         with tempfile.TemporaryDirectory() as directory:
             plain = self.cost(self.way("plain", str(script)), environment, Path(directory))
         with tempfile.TemporaryDirectory() as directory:
             store = {"CLEW_STORE": str(Path(directory, "store"))}
-            other = self.cost(self.way(name, str(script)), {**environment, **store}, Path(directory))
+            other = self.cost(
+                self.way(name, str(script)), {**environment, **store}, Path(directory)
+            )
         if same_output and other.stdout != plain.stdout:
             raise Failed("prints something else than the plain program")
         return plain, other

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-HELPER = '''\
+HELPER = """\
 count = 0
 items = []
 table = {"n": 1}
@@ -40,14 +40,22 @@ def scale(xs, k=2):
 
 def fresh(n):
     return [n, n + 1]
-'''
+"""
 
 KINDS = ("num", "text", "nums", "rows", "map", "lists", "obj", "gen", "step", "bag")
 _NAMES = {
-    "num": "n", "text": "s", "nums": "xs", "rows": "rows", "map": "d", "lists": "dl", "obj": "o", "gen": "g",
-    "step": "f", "bag": "bag",
+    "num": "n",
+    "text": "s",
+    "nums": "xs",
+    "rows": "rows",
+    "map": "d",
+    "lists": "dl",
+    "obj": "o",
+    "gen": "g",
+    "step": "f",
+    "bag": "bag",
 }
-_CLASSES = '''\
+_CLASSES = """\
 class Base:
     made = 0
     log = []
@@ -107,7 +115,7 @@ class Child(Base):
     def bump(self, k=1):
         self.extra["k"] += k
         return super().bump(k * 2)
-'''
+"""
 
 
 @dataclass
@@ -122,7 +130,12 @@ class Scope:
 
     def inner(self, **changes: object) -> Scope:
         """The scope of a nested block: what it binds may stay unbound, so outer names do not grow."""
-        made = Scope({kind: list(names) for kind, names in self.names.items()}, self.function, self.loop, self.depth + 1)
+        made = Scope(
+            {kind: list(names) for kind, names in self.names.items()},
+            self.function,
+            self.loop,
+            self.depth + 1,
+        )
         for name, value in changes.items():
             setattr(made, name, value)
         return made
@@ -220,43 +233,79 @@ class Generator:
         if n:
             options += [lambda: n] * 3
         if xs:
-            options += [lambda: f"len({xs})", lambda: f"sum({xs})", lambda: f"({xs} or [0])[{rng.choice((0, -1, 1))} % max(1, len({xs}))]",
-                        lambda: f"max({xs}, default=0)", lambda: f"({rng.randint(0, 5)} in {xs})"]
+            options += [
+                lambda: f"len({xs})",
+                lambda: f"sum({xs})",
+                lambda: f"({xs} or [0])[{rng.choice((0, -1, 1))} % max(1, len({xs}))]",
+                lambda: f"max({xs}, default=0)",
+                lambda: f"({rng.randint(0, 5)} in {xs})",
+            ]
         if d:
-            options += [lambda: f"{d}.get({self.key()}, 0)", lambda: f"sum({d}.values())", lambda: f"len({d})"]
+            options += [
+                lambda: f"{d}.get({self.key()}, 0)",
+                lambda: f"sum({d}.values())",
+                lambda: f"len({d})",
+            ]
         if rows:
-            options += [lambda: f"sum(map(len, {rows}))", lambda: f"sum(x for r in {rows} for x in r)"]
+            options += [
+                lambda: f"sum(map(len, {rows}))",
+                lambda: f"sum(x for r in {rows} for x in r)",
+            ]
         if table:
             options.append(lambda: f"len({table}.get({self.key()}, ()))")
         if thing:
-            options += [lambda: f"{thing}.n", lambda: f"{thing}.size", lambda: f"{thing}.bump({rng.randint(1, 3)})",
-                        lambda: f"{thing}[{rng.randint(0, 3)}]", lambda: "Base.made", lambda: f"getattr({thing}, 'n')",
-                        lambda: f"(5 if {thing} else 6)"]
+            options += [
+                lambda: f"{thing}.n",
+                lambda: f"{thing}.size",
+                lambda: f"{thing}.bump({rng.randint(1, 3)})",
+                lambda: f"{thing}[{rng.randint(0, 3)}]",
+                lambda: "Base.made",
+                lambda: f"getattr({thing}, 'n')",
+                lambda: f"(5 if {thing} else 6)",
+            ]
         if g:
             options += [lambda: f"next({g}, 0)"] * 2
         if f:
             options += [lambda: f"{f}()"] * 2
         if self.uses_helper:
-            options += [lambda: f"helper.push({rng.randint(0, 9)})", lambda: "helper.count", lambda: "len(helper.items)"]
+            options += [
+                lambda: f"helper.push({rng.randint(0, 9)})",
+                lambda: "helper.count",
+                lambda: "len(helper.items)",
+            ]
         pure = [name for name, kind in self.functions if kind == "num"]
         if pure and scope.depth < 3:
             options.append(lambda: f"{rng.choice(pure)}({xs or '[]'}, {rng.randint(0, 4)})")
         if self.uses_random:
             options.append(lambda: f"random.randint(0, {rng.randint(1, 9)})")
         if depth < 2:
-            options.append(lambda: f"({self.num(scope, depth + 1)} {rng.choice('+-*')} {self.num(scope, depth + 1)}) % 101")
-            options.append(lambda: f"({self.num(scope, depth + 1)} if {self.test(scope)} else {self.num(scope, depth + 1)})")
+            options.append(
+                lambda: (
+                    f"({self.num(scope, depth + 1)} {rng.choice('+-*')} {self.num(scope, depth + 1)}) % 101"
+                )
+            )
+            options.append(
+                lambda: (
+                    f"({self.num(scope, depth + 1)} if {self.test(scope)} else {self.num(scope, depth + 1)})"
+                )
+            )
         return rng.choice(options)()
 
     def test(self, scope: Scope) -> str:
         """A condition."""
         rng = self.rng
         xs, thing = self.pick("nums", scope), self.pick("obj", scope)
-        options = [f"{self.num(scope, 2)} {rng.choice(['<', '>', '==', '>=', '!='])} {rng.randint(0, 9)}",
-                   f"{self.num(scope, 2)} % 2"]
+        options = [
+            f"{self.num(scope, 2)} {rng.choice(['<', '>', '==', '>=', '!='])} {rng.randint(0, 9)}",
+            f"{self.num(scope, 2)} % 2",
+        ]
         if xs:
-            options += [f"{xs}", f"not {xs}", f"len({xs}) > {rng.randint(1, 4)} and {self.num(scope, 2)} > 3",
-                        f"(w := len({xs})) > 2"]
+            options += [
+                f"{xs}",
+                f"not {xs}",
+                f"len({xs}) > {rng.randint(1, 4)} and {self.num(scope, 2)} > 3",
+                f"(w := len({xs})) > 2",
+            ]
         if thing:
             options.append(f"{thing}.child is None or {thing}.child.n > 3")
         return rng.choice(options)
@@ -270,34 +319,70 @@ class Generator:
             case "num":
                 return self.num(scope)
             case "text":
-                return rng.choice([f"str({self.num(scope)})", f'f"<{{{self.plain_num(scope)}}}>"', f"'-'.join(map(str, {xs or '[]'}))"])
+                return rng.choice(
+                    [
+                        f"str({self.num(scope)})",
+                        f'f"<{{{self.plain_num(scope)}}}>"',
+                        f"'-'.join(map(str, {xs or '[]'}))",
+                    ]
+                )
             case "nums":
-                made = [f"[{numbers()}]", f"[x + 1 for x in {xs or '(1, 2)'}]", f"list({xs or '()'})", f"sorted({xs or '()'})",
-                        f"{xs or '[]'}[1:]", f"[y for x in {rows or '[[1]]'} for y in x]", f"({xs or '[]'} + [{rng.randint(0, 9)}])[-6:]",
-                        f"list(map(lambda x: x * 2 % 97, {xs or '()'}))"]
+                made = [
+                    f"[{numbers()}]",
+                    f"[x + 1 for x in {xs or '(1, 2)'}]",
+                    f"list({xs or '()'})",
+                    f"sorted({xs or '()'})",
+                    f"{xs or '[]'}[1:]",
+                    f"[y for x in {rows or '[[1]]'} for y in x]",
+                    f"({xs or '[]'} + [{rng.randint(0, 9)}])[-6:]",
+                    f"list(map(lambda x: x * 2 % 97, {xs or '()'}))",
+                ]
                 if self.uses_helper:
                     made.append(f"helper.fresh({rng.randint(0, 9)})")
                 return rng.choice(made)
             case "rows":
                 inner = self.value("nums", scope) if xs else "[1]"
-                return rng.choice([f"[{inner}, {self.fresh('nums', scope)}]", f"[{inner}] * 2", f"[[x] for x in {xs or '(1,)'}]",
-                                   f"[r[:] for r in {rows or '[[2]]'}]", f"list({rows or '[[3]]'})"])
+                return rng.choice(
+                    [
+                        f"[{inner}, {self.fresh('nums', scope)}]",
+                        f"[{inner}] * 2",
+                        f"[[x] for x in {xs or '(1,)'}]",
+                        f"[r[:] for r in {rows or '[[2]]'}]",
+                        f"list({rows or '[[3]]'})",
+                    ]
+                )
             case "map":
-                return rng.choice([f"{{{self.key()}: {self.num(scope)}}}", f"dict({d or '{}'})", f"{{k: v + 1 for k, v in {d or '{}'}.items()}}",
-                                   f"{{'a': {self.num(scope)}, 'b': {self.num(scope)}}}"])
+                return rng.choice(
+                    [
+                        f"{{{self.key()}: {self.num(scope)}}}",
+                        f"dict({d or '{}'})",
+                        f"{{k: v + 1 for k, v in {d or '{}'}.items()}}",
+                        f"{{'a': {self.num(scope)}, 'b': {self.num(scope)}}}",
+                    ]
+                )
             case "lists":
                 return f"{{{self.key()}: {self.value('nums', scope) if xs else '[]'}, {self.key()}: []}}"
             case "obj":
                 items = self.value("nums", scope) if xs else "[1]"
                 cls = rng.choice(["Base", "Child"])
-                return rng.choice([f"{cls}({self.num(scope)})", f"{cls}({self.num(scope)}, {items})"])
+                return rng.choice(
+                    [f"{cls}({self.num(scope)})", f"{cls}({self.num(scope)}, {items})"]
+                )
             case "gen":
                 source = f"{xs or '[1, 2, 3]'}"
-                made = [f"iter({source})", f"(x * {self.plain_num(scope)} % 97 for x in {source})", f"map(abs, {source})"]
+                made = [
+                    f"iter({source})",
+                    f"(x * {self.plain_num(scope)} % 97 for x in {source})",
+                    f"map(abs, {source})",
+                ]
                 made += [f"{name}({rng.randint(1, 4)})" for name in self.generators]
                 return rng.choice(made)
             case "step":
-                return f"{rng.choice(self.factories)}({self.value('nums', scope) if xs else '[]'})" if self.factories else f"(lambda: {self.plain_num(scope)})"
+                return (
+                    f"{rng.choice(self.factories)}({self.value('nums', scope) if xs else '[]'})"
+                    if self.factories
+                    else f"(lambda: {self.plain_num(scope)})"
+                )
             case "bag":
                 return rng.choice([f"set({xs or '()'})", f"{{{numbers()}}}"])
         raise AssertionError(kind)
@@ -332,18 +417,37 @@ class Generator:
             return [f"print({self.num(scope)})"]
         if roll < 0.90:
             n = self.pick("num", scope)
-            return [f"{n} {rng.choice(['+', '-', '*'])}= {self.num(scope)}", f"{n} %= 997"] if n else []
+            return (
+                [f"{n} {rng.choice(['+', '-', '*'])}= {self.num(scope)}", f"{n} %= 997"]
+                if n
+                else []
+            )
         if roll < 0.93:
             a, b = self.pick("nums", scope), self.pick("nums", scope)
             if a and b and a.isidentifier() and b.isidentifier():
-                return rng.choice([[f"{a}, {b} = {b}, {a}"], [f"{a}, *_ = {b}, 0"], [f"{a} = {b} = {self.value('nums', scope)}"]])
+                return rng.choice(
+                    [
+                        [f"{a}, {b} = {b}, {a}"],
+                        [f"{a}, *_ = {b}, 0"],
+                        [f"{a} = {b} = {self.value('nums', scope)}"],
+                    ]
+                )
             return []
         if roll < 0.95 and self.uses_files:
             name = rng.choice(["one.txt", "two.txt"])
-            return rng.choice([
-                [f"with open({name!r}, {rng.choice('wa')!r}) as out:", f"    out.write(str({self.num(scope)}) + '\\n')"],
-                [f"with open({name!r}, 'a+') as out:", "    out.seek(0)", f"    {self.target('num', scope)} = len(out.read())"],
-            ])
+            return rng.choice(
+                [
+                    [
+                        f"with open({name!r}, {rng.choice('wa')!r}) as out:",
+                        f"    out.write(str({self.num(scope)}) + '\\n')",
+                    ],
+                    [
+                        f"with open({name!r}, 'a+') as out:",
+                        "    out.seek(0)",
+                        f"    {self.target('num', scope)} = len(out.read())",
+                    ],
+                ]
+            )
         if roll < 0.97 and not scope.function and scope.depth == 0:
             names = scope.names["num"]
             if len(names) > 2:
@@ -365,7 +469,10 @@ class Generator:
     def mutation(self, scope: Scope) -> list[str]:
         """Change an object through one of its names."""
         rng = self.rng
-        kind = rng.choice(["nums"] * 4 + ["rows", "map", "lists", "obj", "obj", "gen", "bag", "call", "call", "helper"])
+        kind = rng.choice(
+            ["nums"] * 4
+            + ["rows", "map", "lists", "obj", "obj", "gen", "bag", "call", "call", "helper"]
+        )
         number = self.num(scope)
         if kind == "nums":
             paths = self.paths("nums", scope)
@@ -373,42 +480,122 @@ class Generator:
                 return []
             xs = rng.choice(paths)
             plain = xs.isidentifier()
-            made = [f"{xs}.append({number})", f"{xs}.extend([{number}, 1])", f"{xs}.sort()", f"{xs}.reverse()",
-                    f"{xs}.insert(0, {number})", f"{xs}[:2] = [{number}]", f"heapq.heappush({xs}, {number})", f"{xs}.clear()",
-                    f"del {xs}[2:]", f"[{xs}.append(x) for x in range(2)]"]
+            made = [
+                f"{xs}.append({number})",
+                f"{xs}.extend([{number}, 1])",
+                f"{xs}.sort()",
+                f"{xs}.reverse()",
+                f"{xs}.insert(0, {number})",
+                f"{xs}[:2] = [{number}]",
+                f"heapq.heappush({xs}, {number})",
+                f"{xs}.clear()",
+                f"del {xs}[2:]",
+                f"[{xs}.append(x) for x in range(2)]",
+            ]
             if plain:
-                made += [f"{xs} += [{number}]", f"{xs} = {xs} + [{number}]", f"{xs} *= 1",
-                         f"if len({xs}) > 1: {xs}.pop()", f"if {xs}: {xs}[0] += {number}", f"if {xs}: {xs}[-1] = {number}"]
+                made += [
+                    f"{xs} += [{number}]",
+                    f"{xs} = {xs} + [{number}]",
+                    f"{xs} *= 1",
+                    f"if len({xs}) > 1: {xs}.pop()",
+                    f"if {xs}: {xs}[0] += {number}",
+                    f"if {xs}: {xs}[-1] = {number}",
+                ]
             return [rng.choice(made)]
         name = self.pick(kind, scope) if kind in KINDS else None
         if kind == "rows" and name:
-            return [rng.choice([f"{name}.append({self.value('nums', scope)})", f"{name}[0].append({number})", f"{name}[-1] = {self.value('nums', scope)}",
-                                f"{name}[0] += [{number}]", f"for r in {name}: r.append({rng.randint(0, 9)})", f"{name}.reverse()"])]
+            return [
+                rng.choice(
+                    [
+                        f"{name}.append({self.value('nums', scope)})",
+                        f"{name}[0].append({number})",
+                        f"{name}[-1] = {self.value('nums', scope)}",
+                        f"{name}[0] += [{number}]",
+                        f"for r in {name}: r.append({rng.randint(0, 9)})",
+                        f"{name}.reverse()",
+                    ]
+                )
+            ]
         if kind == "map" and name:
-            return [rng.choice([f"{name}[{self.key()}] = {number}", f"{name}.update({self.key()[1]}={number})", f"{name}.pop({self.key()}, None)",
-                                f"{name}[{self.key()}] = {name}.get({self.key()}, 0) + 1", f"{name} |= {{{self.key()}: {number}}}",
-                                f"{name}.setdefault({self.key()}, {number})"])]
+            return [
+                rng.choice(
+                    [
+                        f"{name}[{self.key()}] = {number}",
+                        f"{name}.update({self.key()[1]}={number})",
+                        f"{name}.pop({self.key()}, None)",
+                        f"{name}[{self.key()}] = {name}.get({self.key()}, 0) + 1",
+                        f"{name} |= {{{self.key()}: {number}}}",
+                        f"{name}.setdefault({self.key()}, {number})",
+                    ]
+                )
+            ]
         if kind == "lists" and name:
-            return [rng.choice([f"{name}.setdefault({self.key()}, []).append({number})", f"{name}[{self.key()}] = {self.value('nums', scope)}",
-                                f"for v in {name}.values(): v.append({rng.randint(0, 9)})"])]
+            return [
+                rng.choice(
+                    [
+                        f"{name}.setdefault({self.key()}, []).append({number})",
+                        f"{name}[{self.key()}] = {self.value('nums', scope)}",
+                        f"for v in {name}.values(): v.append({rng.randint(0, 9)})",
+                    ]
+                )
+            ]
         if kind == "obj" and name:
-            return [rng.choice([f"{name}.add({number})", f"{name}.n = {number}", f"{name}.n += {number}", f"{name}.items = {self.value('nums', scope)}",
-                                f"{name}.items.append({number})", f"{name}.child = {self.pick('obj', scope)}", f"setattr({name}, 'n', {number})",
-                                f"{name} += {rng.randint(1, 5)}", f"{name}[{rng.randint(0, 3)}] = {number}", f"{name}.bump()", f"{name}.__dict__['n'] = {number}",
-                                f"Base.made += {rng.randint(1, 3)}"])]
+            return [
+                rng.choice(
+                    [
+                        f"{name}.add({number})",
+                        f"{name}.n = {number}",
+                        f"{name}.n += {number}",
+                        f"{name}.items = {self.value('nums', scope)}",
+                        f"{name}.items.append({number})",
+                        f"{name}.child = {self.pick('obj', scope)}",
+                        f"setattr({name}, 'n', {number})",
+                        f"{name} += {rng.randint(1, 5)}",
+                        f"{name}[{rng.randint(0, 3)}] = {number}",
+                        f"{name}.bump()",
+                        f"{name}.__dict__['n'] = {number}",
+                        f"Base.made += {rng.randint(1, 3)}",
+                    ]
+                )
+            ]
         if kind == "gen" and name:
             xs = self.target("nums", scope)
-            return rng.choice([[f"next({name}, None)"], [f"{xs} = list({name})[:6]"], [f"{rng.randint(0, 5)} in {name}"],
-                               [f"{xs} = [x for x, _ in zip({name}, 'ab')]"]])
+            return rng.choice(
+                [
+                    [f"next({name}, None)"],
+                    [f"{xs} = list({name})[:6]"],
+                    [f"{rng.randint(0, 5)} in {name}"],
+                    [f"{xs} = [x for x, _ in zip({name}, 'ab')]"],
+                ]
+            )
         if kind == "bag" and name:
-            return [rng.choice([f"{name}.add({number})", f"{name}.discard({number})", f"{name} |= {{{number}}}", f"{name} = {name} | {{{number}}}"])]
+            return [
+                rng.choice(
+                    [
+                        f"{name}.add({number})",
+                        f"{name}.discard({number})",
+                        f"{name} |= {{{number}}}",
+                        f"{name} = {name} | {{{number}}}",
+                    ]
+                )
+            ]
         if kind == "call" and self.functions and scope.depth < 3:
             function, _ = rng.choice(self.functions)
             result = f"{self.target('num', scope)} = " if rng.random() < 0.4 else ""
             return [f"{result}{function}({self.value('nums', scope)}, {rng.randint(0, 4)})"]
         if kind == "helper" and self.uses_helper:
-            return [rng.choice([f"helper.push({number})", f"helper.scale({self.value('nums', scope)})", f"helper.count = {number}",
-                                f"helper.table[{self.key()}] = {number}", "helper.items = []", f"helper.items.append({number})"])]
+            return [
+                rng.choice(
+                    [
+                        f"helper.push({number})",
+                        f"helper.scale({self.value('nums', scope)})",
+                        f"helper.count = {number}",
+                        f"helper.table[{self.key()}] = {number}",
+                        "helper.items = []",
+                        f"helper.items.append({number})",
+                    ]
+                )
+            ]
         return []
 
     def block(self, scope: Scope, most: int = 3) -> list[str]:
@@ -426,40 +613,78 @@ class Generator:
         xs = self.pick("nums", scope) or "(1, 2)"
         number = self.target("num", inner)
         looped.names["num"].append(number)
-        kind = rng.choice(["if", "if", "for", "for", "while", "try", "try", "with", "match", "drain"])
+        kind = rng.choice(
+            ["if", "if", "for", "for", "while", "try", "try", "with", "match", "drain"]
+        )
         if kind == "if":
             lines = [f"if {self.test(scope)}:", *self.block(scope.inner())]
             if rng.random() < 0.3:
                 lines += [f"elif {self.test(scope)}:", *self.block(scope.inner())]
             return lines + (["else:", *self.block(scope.inner())] if rng.random() < 0.5 else [])
         if kind == "for":
-            head = rng.choice([f"for {number} in range({rng.randint(1, 4)}):", f"for {number} in list({xs})[:4]:",
-                               f"for {number}, _ in zip({xs}, range(4)):", f"for _, {number} in enumerate({xs}[:3]):"])
+            head = rng.choice(
+                [
+                    f"for {number} in range({rng.randint(1, 4)}):",
+                    f"for {number} in list({xs})[:4]:",
+                    f"for {number}, _ in zip({xs}, range(4)):",
+                    f"for _, {number} in enumerate({xs}[:3]):",
+                ]
+            )
             lines = [head, *self.block(looped)]
             return lines + (["else:", *self.block(scope.inner(), 1)] if rng.random() < 0.2 else [])
         if kind == "while":
             self.made += 1
             turn = f"turn{self.made}"
-            return [f"{turn} = 0", f"while {turn} < {rng.randint(1, 4)}:", f"    {turn} += 1", *self.block(looped)]
+            return [
+                f"{turn} = 0",
+                f"while {turn} < {rng.randint(1, 4)}:",
+                f"    {turn} += 1",
+                *self.block(looped),
+            ]
         if kind == "drain" and (g := self.pick("gen", scope)):
-            return [f"for {number} in {g}:", *self.block(looped, 2), f"    if {number} > {rng.randint(0, 6)}:", "        break"]
+            return [
+                f"for {number} in {g}:",
+                *self.block(looped, 2),
+                f"    if {number} > {rng.randint(0, 6)}:",
+                "        break",
+            ]
         if kind == "with":
             if self.managers and rng.random() < 0.4:
-                return [f"with {rng.choice(self.managers)}({self.value('nums', scope)}) as {number}:", *self.block(inner)]
+                return [
+                    f"with {rng.choice(self.managers)}({self.value('nums', scope)}) as {number}:",
+                    *self.block(inner),
+                ]
             thing = self.pick("obj", scope)
             if thing and rng.random() < 0.6:
                 name = self.target("nums", inner)
-                return [f"with {thing} as {name}:", *self.block(inner), *([f"    {{}}['missing {rng.randint(0, 9)}']"] if rng.random() < 0.3 else [])]
-            return ["with suppress(LookupError, ValueError):", *self.block(scope.inner()), f"    {self.trouble(scope)}", *self.block(scope.inner(), 1)]
+                return [
+                    f"with {thing} as {name}:",
+                    *self.block(inner),
+                    *([f"    {{}}['missing {rng.randint(0, 9)}']"] if rng.random() < 0.3 else []),
+                ]
+            return [
+                "with suppress(LookupError, ValueError):",
+                *self.block(scope.inner()),
+                f"    {self.trouble(scope)}",
+                *self.block(scope.inner(), 1),
+            ]
         if kind == "match":
-            return [f"match {rng.choice([xs, f'({self.num(scope)}, {self.num(scope)})'])}:",
-                    f"    case [{number}, *_] if {number} > {rng.randint(0, 5)}:", *indent(self.block(inner)),
-                    "    case [_, last]:", *indent(self.block(scope.inner())),
-                    "    case _:", *indent(self.block(scope.inner()))]
+            return [
+                f"match {rng.choice([xs, f'({self.num(scope)}, {self.num(scope)})'])}:",
+                f"    case [{number}, *_] if {number} > {rng.randint(0, 5)}:",
+                *indent(self.block(inner)),
+                "    case [_, last]:",
+                *indent(self.block(scope.inner())),
+                "    case _:",
+                *indent(self.block(scope.inner())),
+            ]
         lines = ["try:", *self.block(scope.inner())]
         if rng.random() < 0.7:
             lines.append(f"    {self.trouble(scope)}")
-        lines += [f"except {rng.choice(['LookupError', '(ValueError, LookupError)', 'ZeroDivisionError', 'Exception'])} as error:", *self.block(scope.inner(), 2)]
+        lines += [
+            f"except {rng.choice(['LookupError', '(ValueError, LookupError)', 'ZeroDivisionError', 'Exception'])} as error:",
+            *self.block(scope.inner(), 2),
+        ]
         if lines[-1].startswith("except"):
             lines.append("    pass")
         if rng.random() < 0.3:
@@ -477,8 +702,17 @@ class Generator:
     def trouble(self, scope: Scope) -> str:
         """A statement that raises, sometimes."""
         xs, d = self.pick("nums", scope) or "[]", self.pick("map", scope) or "{}"
-        return self.rng.choice([f"{xs}[{self.rng.choice((1, 4, 99))}]", f"{d}[{self.key()}]", f"1 / ({self.num(scope, 2)} % 2)", f"int('{self.rng.choice('7x')}')",
-                                f"assert {self.test(scope)}", f"if {self.test(scope)}: raise ValueError({self.num(scope, 2)})", f"{xs}.index({self.num(scope, 2)})"])
+        return self.rng.choice(
+            [
+                f"{xs}[{self.rng.choice((1, 4, 99))}]",
+                f"{d}[{self.key()}]",
+                f"1 / ({self.num(scope, 2)} % 2)",
+                f"int('{self.rng.choice('7x')}')",
+                f"assert {self.test(scope)}",
+                f"if {self.test(scope)}: raise ValueError({self.num(scope, 2)})",
+                f"{xs}.index({self.num(scope, 2)})",
+            ]
+        )
 
     # -- definitions --------------------------------------------------------------------------
 
@@ -486,7 +720,9 @@ class Generator:
         """A function, generator function, closure factory or context manager."""
         self.made += 1
         number = self.made
-        kind = self.rng.choice(["function", "function", "function", "generator", "factory", "manager", "recursive"])
+        kind = self.rng.choice(
+            ["function", "function", "function", "generator", "factory", "manager", "recursive"]
+        )
         lines = getattr(self, f"define_{kind}")(f"{kind}{number}", scope)
         self.size -= 2
         return lines
@@ -494,7 +730,9 @@ class Generator:
     def inside(self, scope: Scope, **own: list[str]) -> Scope:
         """A function's scope: its own names, and globals to read."""
         inner = scope.inner(function=True, loop=False, depth=1)
-        inner.names = {kind: [n for n in names if n.isidentifier()] for kind, names in scope.names.items()}
+        inner.names = {
+            kind: [n for n in names if n.isidentifier()] for kind, names in scope.names.items()
+        }
         shadow = Scope({kind: [] for kind in KINDS}, function=True, depth=1)
         for kind in KINDS:
             shadow.names[kind] = own.get(kind, [])
@@ -518,23 +756,49 @@ class Generator:
         else:
             default = []
         body = self.block(inner, 4)
-        early = ["    if k > 3:", f"        return {self.num(inner, 2)}"] if self.rng.random() < 0.3 else []
-        lines = [f"def {name}({', '.join(['xs', 'k=1', *default])}):", *declared, *early, *body, f"    return {self.num(inner, 1)}"]
+        early = (
+            ["    if k > 3:", f"        return {self.num(inner, 2)}"]
+            if self.rng.random() < 0.3
+            else []
+        )
+        lines = [
+            f"def {name}({', '.join(['xs', 'k=1', *default])}):",
+            *declared,
+            *early,
+            *body,
+            f"    return {self.num(inner, 1)}",
+        ]
         self.functions.append((name, "num"))
         return lines
 
     def define_recursive(self, name: str, scope: Scope) -> list[str]:
         inner = self.inside(scope, nums=["xs"], num=["k"])
-        lines = [f"def {name}(xs, k=2):", "    if k <= 0 or len(xs) > 12:", f"        return {self.num(inner, 2)}", *self.block(inner, 2),
-                 f"    return {name}({self.rng.choice(['xs', 'xs[1:]', 'xs + [k]'])}, min(k, 4) - 1) + 1"]
+        lines = [
+            f"def {name}(xs, k=2):",
+            "    if k <= 0 or len(xs) > 12:",
+            f"        return {self.num(inner, 2)}",
+            *self.block(inner, 2),
+            f"    return {name}({self.rng.choice(['xs', 'xs[1:]', 'xs + [k]'])}, min(k, 4) - 1) + 1",
+        ]
         self.functions.append((name, "num"))
         return lines
 
     def define_generator(self, name: str, scope: Scope) -> list[str]:
         inner = self.inside(scope, num=["i", "n"])
-        lines = [f"def {name}(n):", "    for i in range(n):", *indent(self.block(inner, 2)), f"        yield {self.num(inner, 2)}"]
+        lines = [
+            f"def {name}(n):",
+            "    for i in range(n):",
+            *indent(self.block(inner, 2)),
+            f"        yield {self.num(inner, 2)}",
+        ]
         if self.rng.random() < 0.4:
-            lines = [lines[0], "    try:", *indent(lines[1:]), "    finally:", *indent(self.block(inner, 1))]
+            lines = [
+                lines[0],
+                "    try:",
+                *indent(lines[1:]),
+                "    finally:",
+                *indent(self.block(inner, 1)),
+            ]
         if self.rng.random() < 0.3 and self.generators:
             lines.append(f"    yield from {self.rng.choice(self.generators)}(2)")
         self.generators.append(name)
@@ -542,16 +806,34 @@ class Generator:
 
     def define_factory(self, name: str, scope: Scope) -> list[str]:
         inner = self.inside(scope, nums=["xs"], num=["total"])
-        lines = [f"def {name}(xs):", "    total = 0", "    def step(by=1):", "        nonlocal total", "        total = (total + by) % 97",
-                 *indent(self.block(inner, 2)), f"        return {self.rng.choice(['total', 'len(xs)', 'total + sum(xs)'])}", "    return step"]
+        lines = [
+            f"def {name}(xs):",
+            "    total = 0",
+            "    def step(by=1):",
+            "        nonlocal total",
+            "        total = (total + by) % 97",
+            *indent(self.block(inner, 2)),
+            f"        return {self.rng.choice(['total', 'len(xs)', 'total + sum(xs)'])}",
+            "    return step",
+        ]
         self.factories.append(name)
         return lines
 
     def define_manager(self, name: str, scope: Scope) -> list[str]:
         inner = self.inside(scope, nums=["xs"], num=["n"])
         self.managers.append(name)
-        return ["@contextmanager", f"def {name}(xs):", "    n = len(xs)", "    try:", *indent(self.block(inner, 1)), f"        yield {self.num(inner, 2)}",
-                f"    except {self.rng.choice(['LookupError', 'ValueError'])}:", *indent(self.block(inner, 1)), "    finally:", "        xs.append(n)"]
+        return [
+            "@contextmanager",
+            f"def {name}(xs):",
+            "    n = len(xs)",
+            "    try:",
+            *indent(self.block(inner, 1)),
+            f"        yield {self.num(inner, 2)}",
+            f"    except {self.rng.choice(['LookupError', 'ValueError'])}:",
+            *indent(self.block(inner, 1)),
+            "    finally:",
+            "        xs.append(n)",
+        ]
 
 
 def indent(lines: list[str]) -> list[str]:

@@ -29,8 +29,16 @@ _BAD = ("unsound", "error")
 def targets_of(names: list[str], source: str, seed: int) -> list[str]:
     """Up to four names spread over the program, and one at a line in its middle."""
     rng = random.Random(seed)
-    names = [name for name in names if name not in ("Base", "Child", "contextmanager", "suppress", "error")]
-    names = [name for name in names if not name.startswith(("function", "generator", "factory", "manager", "recursive"))]
+    names = [
+        name
+        for name in names
+        if name not in ("Base", "Child", "contextmanager", "suppress", "error")
+    ]
+    names = [
+        name
+        for name in names
+        if not name.startswith(("function", "generator", "factory", "manager", "recursive"))
+    ]
     chosen = rng.sample(names, min(4, len(names)))
     lines = [
         f"{name}@{number}"
@@ -45,7 +53,12 @@ class Hunt:
     """Checks programs and shrinks the failing ones."""
 
     def __init__(
-        self, scratch: Path, run_options: Sequence[str] = (), *, slicing: bool = True, timeout: float = 15
+        self,
+        scratch: Path,
+        run_options: Sequence[str] = (),
+        *,
+        slicing: bool = True,
+        timeout: float = 15,
     ) -> None:
         self.run_options, self.slicing = run_options, slicing
         self.checker = Checker(scratch, timeout=timeout)
@@ -91,7 +104,9 @@ class Hunt:
         kind = report.faults[0].split()[0]
 
         def fails(source: str, _: str) -> bool:
-            faults = self.checker.check(Program("small", source, [], program.files), run_options=self.run_options).faults
+            faults = self.checker.check(
+                Program("small", source, [], program.files), run_options=self.run_options
+            ).faults
             return any(fault.startswith(kind) for fault in faults)
 
         source, _ = shrink(program.source, "", fails) if shrinking else (program.source, "")
@@ -107,7 +122,9 @@ class Hunt:
                 return False
             return any(result.verdict in _BAD for result in self.checker.check(small).slices)
 
-        source, target = shrink(program.source, target, fails) if shrinking else (program.source, target)
+        source, target = (
+            shrink(program.source, target, fails) if shrinking else (program.source, target)
+        )
         result = self.checker.check(Program("small", source, [target], program.files)).slices[0]
         print(f"\n### seed {program.name.split()[-1]} [{target}]: {result.detail}")
         print(source + "--- slice\n" + result.text, flush=True)
@@ -120,21 +137,29 @@ class Hunt:
 
 def main() -> int:
     """Run as a script."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", type=int, help="one seed")
     parser.add_argument("--most", type=int, default=10, help="stop after this many failures")
     parser.add_argument("--no-shrink", action="store_true")
-    parser.add_argument("--runs-only", action="store_true", help="compare the recorded runs, slice nothing")
+    parser.add_argument(
+        "--runs-only", action="store_true", help="compare the recorded runs, slice nothing"
+    )
     parser.add_argument("--detail", default="statement")
     arguments = parser.parse_args()
     end = time.monotonic() + arguments.seconds
     with tempfile.TemporaryDirectory() as directory:
-        hunt = Hunt(Path(directory), ["--detail", arguments.detail], slicing=not arguments.runs_only)
+        hunt = Hunt(
+            Path(directory), ["--detail", arguments.detail], slicing=not arguments.runs_only
+        )
         wrong = checked = 0
         seed = arguments.only if arguments.only is not None else arguments.seed
-        while (arguments.only is None and time.monotonic() < end and wrong < arguments.most) or not checked:
+        while (
+            arguments.only is None and time.monotonic() < end and wrong < arguments.most
+        ) or not checked:
             wrong += not hunt.one(seed + checked, shrinking=not arguments.no_shrink)
             checked += 1
         hunt.checker.close()

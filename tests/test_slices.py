@@ -35,7 +35,9 @@ MAX_REFUSED = 0.03
 
 def programs(text: str = "") -> list[Program]:
     """The literate programs whose name holds a text and whose modules are installed."""
-    return [program for program in all_programs(PAGES) if text in program.name and _runnable(program)]
+    return [
+        program for program in all_programs(PAGES) if text in program.name and _runnable(program)
+    ]
 
 
 def _runnable(program: Program) -> bool:
@@ -70,7 +72,9 @@ def test_program(checker: Checker, program: Program) -> None:
     _outcomes.append(report)
     assert not report.faults
     for result in report.slices:
-        assert result.verdict not in ("unsound", "error"), f"{result.target}: {result.detail}\n{result.text}"
+        assert result.verdict not in ("unsound", "error"), (
+            f"{result.target}: {result.detail}\n{result.text}"
+        )
 
 
 def test_few_refusals() -> None:
@@ -111,14 +115,18 @@ def check_plain(chosen: list[Program], scratch: Path) -> int:
         lines = {line.strip() for line in program.source.splitlines()}
         for asked in (program.keep, program.drop):
             for target, listed in asked.items():
-                problems.extend(f"{target}: no such line: {line}" for line in listed if line not in lines)
+                problems.extend(
+                    f"{target}: no such line: {line}" for line in listed if line not in lines
+                )
                 if target not in program.targets:
                     problems.append(f"{target}: lines for what is no target")
         wrong += bool(problems)
         for problem in problems:
             print(f"{program.name}: {problem}")
     checker.close()
-    print(f"{len(chosen)} programs, {sum(len(p.targets) for p in chosen)} targets, {wrong} programs wrong")
+    print(
+        f"{len(chosen)} programs, {sum(len(p.targets) for p in chosen)} targets, {wrong} programs wrong"
+    )
     return 1 if wrong else 0
 
 
@@ -142,7 +150,9 @@ def check_slices(chosen: list[Program], scratch: Path, arguments: argparse.Names
     for checker in checkers:
         checker.close()
     if arguments.json:
-        Path(arguments.json).write_text(json.dumps([as_record(report) for report in reports], indent=1))
+        Path(arguments.json).write_text(
+            json.dumps([as_record(report) for report in reports], indent=1)
+        )
     return print_summary(reports)
 
 
@@ -152,7 +162,10 @@ def print_report(report: Report, verbose: bool) -> None:
         print(f"RUN      {report.program.name}: {fault}", flush=True)
     for result in report.slices:
         if result.verdict != "sound":
-            print(f"{result.verdict.upper():8} {report.program.name} [{result.target}]: {result.detail}", flush=True)
+            print(
+                f"{result.verdict.upper():8} {report.program.name} [{result.target}]: {result.detail}",
+                flush=True,
+            )
             if verbose and result.text:
                 print("    | " + result.text.replace("\n", "\n    | "))
 
@@ -162,13 +175,22 @@ def print_summary(reports: list[Report]) -> int:
     slices = [result for report in reports for result in report.slices]
     verdicts = Counter(result.verdict for result in slices)
     faults = sum(bool(report.faults) for report in reports)
-    print(f"\n{len(reports)} programs, {faults} run differently; {len(slices)} slices: {dict(verdicts)}")
+    print(
+        f"\n{len(reports)} programs, {faults} run differently; {len(slices)} slices: {dict(verdicts)}"
+    )
     ratios = [
-        result.size / max(1, result.minimal_size) for result in slices if result.minimal_size is not None and result.size
+        result.size / max(1, result.minimal_size)
+        for result in slices
+        if result.minimal_size is not None and result.size
     ]
     if ratios:
         print(f"size against the 1-minimal program, geometric mean: {geometric_mean(ratios):.3f}")
-    parts = [result.size / report.size for report in reports for result in report.slices if result.size and report.size]
+    parts = [
+        result.size / report.size
+        for report in reports
+        for result in report.slices
+        if result.size and report.size
+    ]
     if parts:
         print(f"size against the program, geometric mean: {geometric_mean(parts):.3f}")
         print(f"seconds for a slice, mean: {sum(r.seconds for r in slices) / len(slices):.3f}")
@@ -193,11 +215,17 @@ def as_record(report: Report) -> dict:
 
 def main() -> int:
     """Run as a script."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("-k", default="", help="only programs whose name holds this text")
     parser.add_argument("--plain", action="store_true", help="check the programs without Clew")
-    parser.add_argument("--minimal", action="store_true", help="compare sizes with the 1-minimal program")
-    parser.add_argument("--runs-only", action="store_true", help="compare the recorded runs, slice nothing")
+    parser.add_argument(
+        "--minimal", action="store_true", help="compare sizes with the 1-minimal program"
+    )
+    parser.add_argument(
+        "--runs-only", action="store_true", help="compare the recorded runs, slice nothing"
+    )
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--json", help="write the outcomes to this file")
     parser.add_argument("-v", "--verbose", action="store_true", help="show the slices that fail")

@@ -14,7 +14,9 @@ sales = pd.DataFrame(
         "discount": rng.choice([0.0, 0.1, 0.2, np.nan], n),
     }
 )
-shops = pd.DataFrame({"shop": np.arange(500), "region": rng.choice(["north", "south", "east", "west"], 500)})
+shops = pd.DataFrame(
+    {"shop": np.arange(500), "region": rng.choice(["north", "south", "east", "west"], 500)}
+)
 print(sales.shape, sales["discount"].isna().sum())
 
 sales["discount"] = sales["discount"].fillna(0)
@@ -24,7 +26,9 @@ sales["month"] = sales["day"].dt.month
 sales = sales.merge(shops, on="shop", how="left")
 
 by_region = sales.groupby(["region", "month"])["paid"].agg(["sum", "mean", "count"])
-table = sales.pivot_table(index="product", columns="region", values="paid", aggfunc="sum", fill_value=0)
+table = sales.pivot_table(
+    index="product", columns="region", values="paid", aggfunc="sum", fill_value=0
+)
 ranks = table.rank(ascending=False)
 best = {}
 for region in table.columns:

@@ -59,7 +59,16 @@ def _archive(package: str, wanted: str) -> Path:
     archive = CACHE / f"{stem}-{wanted}.tar.gz"
     if not archive.exists():
         environment = {**os.environ, "PYTHONPATH": str(HERE / "no_build")}
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(CACHE)]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--dest",
+            str(CACHE),
+        ]
         command += ["--no-binary", package]
         if package != "networkx":
             command.append("--no-build-isolation")

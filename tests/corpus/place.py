@@ -10,7 +10,11 @@ from pathlib import Path
 def put(program: Path, directory: Path, text: str | None = None) -> Path:
     """Copy a program (or another text in its place) and the data files beside it."""
     for beside in program.parent.iterdir():
-        if beside.is_file() and beside.suffix not in (".py", ".pyc", ".txt") or beside.name.endswith("dat.txt.gz"):
+        if (
+            beside.is_file()
+            and beside.suffix not in (".py", ".pyc", ".txt")
+            or beside.name.endswith("dat.txt.gz")
+        ):
             shutil.copy(beside, directory)
     path = directory / program.name
     if text is None:
@@ -22,7 +26,11 @@ def put(program: Path, directory: Path, text: str | None = None) -> Path:
 
 def environment() -> dict[str, str]:
     """The environment of every run."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PYTHONPATH", "TMPDIR") if name in os.environ}
+    kept = {
+        name: os.environ[name]
+        for name in ("PATH", "HOME", "LANG", "PYTHONPATH", "TMPDIR")
+        if name in os.environ
+    }
     return {
         **kept,
         "PYTHONHASHSEED": "0",

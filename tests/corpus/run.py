@@ -99,11 +99,15 @@ def choose_targets(checker: Checker, program: Foreign) -> str | None:
     at_lines = [f"{name}@{lines[name][0]}" for name in candidates if len(lines.get(name, ())) > 1]
     asked = spread(candidates, 2 * TARGETS) + spread(at_lines, TARGETS)
     runs = [checker.run_plain(program, asked) for _ in range(2)]
-    agreed = [t for t in asked if t in runs[0].values and runs[0].values[t] == runs[1].values.get(t)]
+    agreed = [
+        t for t in asked if t in runs[0].values and runs[0].values[t] == runs[1].values.get(t)
+    ]
     telling = [t for t in agreed if not _EMPTY.match(runs[0].values[t])] or agreed
     named, placed = [t for t in telling if "@" not in t], [t for t in telling if "@" in t]
     program.targets = spread(named, TARGETS - min(1, len(placed))) + spread(placed, 1)
-    program.targets += [t for t in [*named, *placed] if t not in program.targets][: TARGETS - len(program.targets)]
+    program.targets += [t for t in [*named, *placed] if t not in program.targets][
+        : TARGETS - len(program.targets)
+    ]
     return None
 
 
@@ -115,7 +119,11 @@ def binding_lines(source: str) -> dict[str, list[int]]:
     lines: dict[str, list[int]] = {}
     for statement in tree.body:
         for node in ast.walk(statement):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and isinstance(statement, ast.Assign):
+            if (
+                isinstance(node, ast.Name)
+                and isinstance(node.ctx, ast.Store)
+                and isinstance(statement, ast.Assign)
+            ):
                 lines.setdefault(node.id, []).insert(0, statement.lineno)
     return lines
 
@@ -147,7 +155,9 @@ def check(checker: Checker, program: Foreign, arguments: argparse.Namespace) -> 
 
 def main() -> int:
     """Run as a script."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("-k", default="", help="only programs whose name holds this text")
     parser.add_argument("--detail", default="statement")
     parser.add_argument("--minimize", action="store_true")
@@ -163,13 +173,22 @@ def main() -> int:
         for package, path, reason in left_out:
             print(f"leave    {package}/{path}: {reason}")
         return 0
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(STAND_IN), os.environ.get("PYTHONPATH")]))
-    os.environ.update(SOURCE_DATE_EPOCH="0", PYTHONWARNINGS="ignore", http_proxy="http://127.0.0.1:9", https_proxy="http://127.0.0.1:9")
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        filter(None, [str(STAND_IN), os.environ.get("PYTHONPATH")])
+    )
+    os.environ.update(
+        SOURCE_DATE_EPOCH="0",
+        PYTHONWARNINGS="ignore",
+        http_proxy="http://127.0.0.1:9",
+        https_proxy="http://127.0.0.1:9",
+    )
     chosen = programs(arguments.k)
     with tempfile.TemporaryDirectory() as directory:
         reports = check_all(chosen, Path(directory), arguments)
     if arguments.json:
-        Path(arguments.json).write_text(json.dumps([as_record(report) for report in reports], indent=1))
+        Path(arguments.json).write_text(
+            json.dumps([as_record(report) for report in reports], indent=1)
+        )
     return print_summary(reports)
 
 
@@ -187,10 +206,15 @@ def check_all(chosen: list[Foreign], scratch: Path, arguments: argparse.Namespac
     with ThreadPoolExecutor(arguments.jobs) as pool:
         for report in pool.map(one, chosen):
             reports.append(report)
-            sizes = [result.size / report.size for result in report.slices if result.size and report.size]
+            sizes = [
+                result.size / report.size for result in report.slices if result.size and report.size
+            ]
             mean = f", {geometric_mean(sizes):.2f} of its {report.size} statements" if sizes else ""
             sound = sum(result.verdict == "sound" for result in report.slices)
-            print(f"{report.program.name}: {sound} of {len(report.slices)} slices sound{mean}", flush=True)
+            print(
+                f"{report.program.name}: {sound} of {len(report.slices)} slices sound{mean}",
+                flush=True,
+            )
             print_report(report, arguments.verbose)
     for checker in checkers:
         checker.close()

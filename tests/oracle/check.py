@@ -55,12 +55,18 @@ class Checker:
     """Warm drivers (bare, with the scientific packages, for the command) and a scratch directory; one program at a time."""
 
     def __init__(
-        self, scratch: Path, preload: Sequence[str] = (), python: str = sys.executable, timeout: float = 60
+        self,
+        scratch: Path,
+        preload: Sequence[str] = (),
+        python: str = sys.executable,
+        timeout: float = 60,
     ) -> None:
         self._scratch = scratch
         self._timeout = timeout
         self._bare = Driver(scratch / "bare", [], python)
-        self._scientific = Driver(scratch / "scientific", preload, python) if preload else self._bare
+        self._scientific = (
+            Driver(scratch / "scientific", preload, python) if preload else self._bare
+        )
         self._clew = Driver(scratch / "clew", ["clew.cli"] if _have_clew() else [], python)
 
     def close(self) -> None:
@@ -69,7 +75,9 @@ class Checker:
         self._scientific.close()
         self._clew.close()
 
-    def run_plain(self, program: Program, targets: Sequence[str] | None = None, **options: bool) -> Ran:
+    def run_plain(
+        self, program: Program, targets: Sequence[str] | None = None, **options: bool
+    ) -> Ran:
         """Run the program itself in a fresh directory."""
         path = program.write(self._fresh())
         asked = program.targets if targets is None else targets
@@ -81,7 +89,9 @@ class Checker:
         """The files of the directory after the latest run, by content hash."""
         return _files(self._directory())
 
-    def check(self, program: Program, *, minimal: bool = False, run_options: Sequence[str] = ()) -> Report:
+    def check(
+        self, program: Program, *, minimal: bool = False, run_options: Sequence[str] = ()
+    ) -> Report:
         """Run everything once for one program."""
         report = Report(program, statements.count(program.source))
         plain = report.plain = self.run_plain(program)
@@ -97,7 +107,9 @@ class Checker:
             report.slices.append(result)
         return report
 
-    def _record(self, program: Program, report: Report, expected: _Expected, options: Sequence[str]) -> None:
+    def _record(
+        self, program: Program, report: Report, expected: _Expected, options: Sequence[str]
+    ) -> None:
         shutil.rmtree(self._store(), ignore_errors=True)
         program.write(self._fresh())
         arguments = ["run", "-q", *options, PROGRAM]
@@ -106,14 +118,20 @@ class Checker:
         if recorded.timed_out:
             report.faults.append("the recorded run did not end in time")
         elif recorded.exit != plain.exit:
-            report.faults.append(f"exit code {recorded.exit} instead of {plain.exit}: {_last(recorded.stderr)}")
+            report.faults.append(
+                f"exit code {recorded.exit} instead of {plain.exit}: {_last(recorded.stderr)}"
+            )
         if recorded.stdout != plain.stdout:
             report.faults.append(f"stdout differs: {_difference(plain.stdout, recorded.stdout)}")
         if recorded.stderr != plain.stderr and not recorded.timed_out:
             report.faults.append(f"stderr differs: {_difference(plain.stderr, recorded.stderr)}")
         files = self.files()
         if files != expected.files:
-            changed = {name for name in files.keys() | expected.files.keys() if files.get(name) != expected.files.get(name)}
+            changed = {
+                name
+                for name in files.keys() | expected.files.keys()
+                if files.get(name) != expected.files.get(name)
+            }
             report.faults.append(f"files differ: {sorted(changed)}")
 
     def _slice(self, program: Program, target: str, expected: _Expected) -> Slice:
@@ -124,7 +142,9 @@ class Checker:
             leak = "" if not printed.stdout else " (and printed something)"
             return Slice(target, "refused", _last(printed.stderr) + leak, seconds=seconds)
         if printed.exit != 0 or printed.timed_out:
-            return Slice(target, "error", f"exit {printed.exit}: {_last(printed.stderr)}", seconds=seconds)
+            return Slice(
+                target, "error", f"exit {printed.exit}: {_last(printed.stderr)}", seconds=seconds
+            )
         text = printed.stdout
         try:
             size = statements.count(text)
@@ -138,9 +158,15 @@ class Checker:
             missing = [line for line in program.keep.get(target, []) if line not in lines]
             surplus = [line for line in program.drop.get(target, []) if line in lines]
             if missing:
-                result.verdict, result.detail = "short", f"right, but lines that matter are missing: {missing}"
+                result.verdict, result.detail = (
+                    "short",
+                    f"right, but lines that matter are missing: {missing}",
+                )
             elif surplus:
-                result.verdict, result.detail = "large", f"lines that have nothing to do with it: {surplus}"
+                result.verdict, result.detail = (
+                    "large",
+                    f"lines that have nothing to do with it: {surplus}",
+                )
         return result
 
     def _compare(self, program: Program, target: str, text: str, expected: _Expected) -> str | None:
@@ -160,7 +186,9 @@ class Checker:
             return None if got == expected.files.get(file) else f"{file} differs"
         if printed_by:
             wanted = expected.printed(printed_by[0])
-            return None if wanted in ran.stdout else f"{wanted!r} was not printed: {_last(ran.stderr)}"
+            return (
+                None if wanted in ran.stdout else f"{wanted!r} was not printed: {_last(ran.stderr)}"
+            )
         wanted = expected.plain.values.get(target)
         if wanted is None:
             return "the oracle has no value for this target"
@@ -187,7 +215,9 @@ class Checker:
 
     def _command(self, arguments: list[str], patience: int = 3) -> Ran:
         environment = {"CLEW_STORE": str(self._store())}
-        return self._clew.run_module("clew", arguments, self._directory(), environment, self._timeout * patience)
+        return self._clew.run_module(
+            "clew", arguments, self._directory(), environment, self._timeout * patience
+        )
 
     def _driver(self, program: Program) -> Driver:
         return self._scientific if program.requires else self._bare
@@ -251,4 +281,4 @@ def _difference(wanted: str, got: str, around: int = 60) -> str:
     """The first place at which two texts differ."""
     same = len(os.path.commonprefix([wanted, got]))
     start = max(0, same - around // 2)
-    return f"expected ...{wanted[start:start + around]!r}, got ...{got[start:start + around]!r}"
+    return f"expected ...{wanted[start : start + around]!r}, got ...{got[start : start + around]!r}"

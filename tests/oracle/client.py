@@ -30,11 +30,15 @@ class Ran:
 class Driver:
     """A warm interpreter; `preload` names modules that it imports once for all its children."""
 
-    def __init__(self, scratch: Path, preload: Sequence[str] = (), python: str = sys.executable) -> None:
+    def __init__(
+        self, scratch: Path, preload: Sequence[str] = (), python: str = sys.executable
+    ) -> None:
         environment = dict(os.environ)
         environment.update(
             PYTHONHASHSEED="0",
-            PYTHONPATH=os.pathsep.join(filter(None, [package_path(), os.environ.get("PYTHONPATH")])),
+            PYTHONPATH=os.pathsep.join(
+                filter(None, [package_path(), os.environ.get("PYTHONPATH")])
+            ),
             PYTHONDONTWRITEBYTECODE="1",
             OMP_NUM_THREADS="1",
             OPENBLAS_NUM_THREADS="1",

@@ -103,7 +103,9 @@ def _run_program(request: dict[str, Any]) -> None:
     main.__dict__.update(__file__=path, __builtins__=builtins, __loader__=None, __spec__=None)
     sys.modules["__main__"] = main
     captured: dict[str, str] = {}
-    tree = _with_captures(ast.parse(Path(path).read_bytes(), path), request, main.__dict__, captured)
+    tree = _with_captures(
+        ast.parse(Path(path).read_bytes(), path), request, main.__dict__, captured
+    )
     code = compile(tree, path, "exec", dont_inherit=True)
     raised: BaseException | None = None
     try:
@@ -132,7 +134,9 @@ def _end(raised: BaseException | None) -> None:
     os._exit(code)
 
 
-def _with_captures(tree: ast.Module, request: dict, namespace: dict, captured: dict[str, str]) -> ast.Module:
+def _with_captures(
+    tree: ast.Module, request: dict, namespace: dict, captured: dict[str, str]
+) -> ast.Module:
     """Insert a capture after the statement at each target's line; positions of all else stay."""
     at_line: dict[int, list[str]] = {}
     for target in request.get("targets", []):
@@ -162,7 +166,9 @@ def _with_captures(tree: ast.Module, request: dict, namespace: dict, captured: d
         for index in range(len(block) - 1, -1, -1):
             statement = block[index]
             line = statement.lineno
-            if line not in at_line or isinstance(statement, ast.If | ast.For | ast.While | ast.With | ast.Try):
+            if line not in at_line or isinstance(
+                statement, ast.If | ast.For | ast.While | ast.With | ast.Try
+            ):
                 continue
             block.insert(index + 1, _call(CAPTURE, statement, line))
             if line in request.get("printed_by", []):
@@ -182,18 +188,24 @@ def _blocks(tree: ast.AST) -> list[list[ast.stmt]]:
 
 
 def _call(name: str, place: ast.stmt, *arguments: Any) -> ast.stmt:
-    call = ast.Call(ast.Name(name, ast.Load()), [ast.Constant(argument) for argument in arguments], [])
+    call = ast.Call(
+        ast.Name(name, ast.Load()), [ast.Constant(argument) for argument in arguments], []
+    )
     return ast.fix_missing_locations(ast.copy_location(ast.Expr(call), place))
 
 
-def _write_values(request: dict, namespace: dict, captured: dict[str, str], raised: BaseException | None) -> None:
+def _write_values(
+    request: dict, namespace: dict, captured: dict[str, str], raised: BaseException | None
+) -> None:
     values = dict(captured)
     for target in request.get("targets", []):
         if "@" not in target and ":" not in target and target in namespace:
             values[target] = _described(namespace[target])
     error = None if raised is None else f"{type(raised).__name__}: {raised}"
     if request.get("all_names"):
-        values["all names"] = json.dumps([name for name, value in namespace.items() if _worth_asking(name, value)])
+        values["all names"] = json.dumps(
+            [name for name, value in namespace.items() if _worth_asking(name, value)]
+        )
     Path(request["values"]).write_text(json.dumps({"values": values, "error": error}))
 
 

@@ -86,7 +86,9 @@ def _target(program: Program, text: str) -> str:
 
 def all_programs(directory: Path) -> list[Program]:
     """Read every page of a directory, in order of name."""
-    programs = [program for page in sorted(directory.glob("*.md")) for program in read_programs(page)]
+    programs = [
+        program for page in sorted(directory.glob("*.md")) for program in read_programs(page)
+    ]
     names = [program.name for program in programs]
     doubled = {name for name in names if names.count(name) > 1}
     if doubled:

@@ -24,7 +24,11 @@ def shrink(source: str, target: str, fails: Fails) -> tuple[str, str]:
         for edit in (_delete, _unwrap, _flatten, _simplify):
             position = 0
             while (smaller := state.edited(edit, position)) is not None:
-                if smaller.is_valid() and smaller.rendered() != state.rendered() and fails(*smaller.rendered()):
+                if (
+                    smaller.is_valid()
+                    and smaller.rendered() != state.rendered()
+                    and fails(*smaller.rendered())
+                ):
                     state.tree, progress = smaller.tree, True
                 else:
                     position += 1
@@ -43,7 +47,9 @@ class _State:
                 if isinstance(node, ast.stmt) and node.lineno == int(line):
                     node.marked = True  # type: ignore[attr-defined]
 
-    def edited(self, edit: Callable[[ast.Module, int], bool | None], position: int) -> _State | None:
+    def edited(
+        self, edit: Callable[[ast.Module, int], bool | None], position: int
+    ) -> _State | None:
         """A copy with one edit made; `None` when there is no such position."""
         made = copy.copy(self)
         made.tree = copy.deepcopy(self.tree)
@@ -152,9 +158,17 @@ def _simplify(tree: ast.Module, position: int) -> bool | None:
     for node in ast.walk(tree):
         for name, value in ast.iter_fields(node):
             for at, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
-                if not isinstance(child, ast.expr) or isinstance(getattr(child, "ctx", None), ast.Store | ast.Del):
+                if not isinstance(child, ast.expr) or isinstance(
+                    getattr(child, "ctx", None), ast.Store | ast.Del
+                ):
                     continue
-                if isinstance(child, ast.Constant | ast.Name) or name in ("func", "decorator_list", "bases", "values", "keys"):
+                if isinstance(child, ast.Constant | ast.Name) or name in (
+                    "func",
+                    "decorator_list",
+                    "bases",
+                    "values",
+                    "keys",
+                ):
                     continue
                 parts = [part for part in ast.iter_child_nodes(child) if isinstance(part, ast.expr)]
                 edits.extend((node, name, at, part) for part in [ast.Constant(1), *parts])

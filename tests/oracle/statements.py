@@ -16,7 +16,9 @@ def count(source: str) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tree = ast.parse(source)
-    return sum(isinstance(node, ast.stmt) and not isinstance(node, ast.Pass) for node in ast.walk(tree))
+    return sum(
+        isinstance(node, ast.stmt) and not isinstance(node, ast.Pass) for node in ast.walk(tree)
+    )
 
 
 def one_minimal(source: str, good: Callable[[str], bool]) -> str:
@@ -80,7 +82,11 @@ def _places(tree: ast.AST) -> Iterator[tuple[list[ast.stmt], int]]:
             if isinstance(value[0], ast.stmt):
                 for at in range(len(value)):
                     yield value, at
-            queue.extend(child for child in value if isinstance(child, ast.stmt | ast.excepthandler | ast.match_case))
+            queue.extend(
+                child
+                for child in value
+                if isinstance(child, ast.stmt | ast.excepthandler | ast.match_case)
+            )
 
 
 def _tidy(tree: ast.AST) -> None:

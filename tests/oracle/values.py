@@ -54,7 +54,9 @@ class _Describer:
         if kind in (float, complex):
             return repr(value)
         if kind is tuple:
-            return "(" + self._items(value) + ")"  # constants may be merged by the compiler: sharing means nothing
+            return (
+                "(" + self._items(value) + ")"
+            )  # constants may be merged by the compiler: sharing means nothing
         known = self.seen.get(id(value))
         if known is not None:
             return f"<again {known}>"
@@ -141,7 +143,9 @@ class _Describer:
             return self._pandas(value, kind)
         if module == "scipy" and hasattr(value, "tocoo"):
             coo = value.tocoo()
-            return f"<sparse {kind.__name__} {self._items((coo.shape, coo.row, coo.col, coo.data))}>"
+            return (
+                f"<sparse {kind.__name__} {self._items((coo.shape, coo.row, coo.col, coo.data))}>"
+            )
         if module == "matplotlib" and hasattr(value, "canvas"):
             buffer = io.BytesIO()
             value.savefig(buffer, format="raw", dpi=40)
@@ -179,7 +183,10 @@ class _Describer:
         import pandas as pd
 
         if isinstance(value, pd.DataFrame):
-            columns = [(str(value.dtypes.iloc[i]), value.iloc[:, i].tolist()) for i in range(value.shape[1])]
+            columns = [
+                (str(value.dtypes.iloc[i]), value.iloc[:, i].tolist())
+                for i in range(value.shape[1])
+            ]
             return (
                 f"<{kind.__name__} {value.shape} columns {self.text(value.columns)} index {self.text(value.index)} "
                 f"{self.text(columns)} attrs {self.text(dict(value.attrs))}>"
@@ -190,7 +197,11 @@ class _Describer:
             return f"<Index {value.dtype} {value.names!r} {self.text(value.tolist())}>"
         if isinstance(value, pd.api.extensions.ExtensionArray):
             return f"<{kind.__name__} {value.dtype} {self.text(list(value))}>"
-        if value is pd.NA or value is pd.NaT or isinstance(value, (pd.Timestamp, pd.Timedelta, pd.Interval)):
+        if (
+            value is pd.NA
+            or value is pd.NaT
+            or isinstance(value, (pd.Timestamp, pd.Timedelta, pd.Interval))
+        ):
             return repr(value)
         return None
 
@@ -220,7 +231,12 @@ class _Describer:
 
     def _object(self, value: Any, kind: type) -> str:
         parts = [f"<{kind.__module__}.{kind.__qualname__}"]
-        for base, form in ((list, "_items"), (tuple, "_items"), (set, "_unordered"), (frozenset, "_unordered")):
+        for base, form in (
+            (list, "_items"),
+            (tuple, "_items"),
+            (set, "_unordered"),
+            (frozenset, "_unordered"),
+        ):
             if isinstance(value, base):
                 parts.append(getattr(self, form)(base.__iter__(value)))
         if isinstance(value, dict):
@@ -248,7 +264,9 @@ class _Describer:
             attributes = None
         if isinstance(attributes, dict):
             found = True
-            state.update((name, item) for name, item in attributes.items() if not _is_cache(kind, name))
+            state.update(
+                (name, item) for name, item in attributes.items() if not _is_cache(kind, name)
+            )
         for base in kind.__mro__:
             slots = base.__dict__.get("__slots__", ())
             for name in (slots,) if isinstance(slots, str) else slots:
@@ -264,21 +282,27 @@ class _Describer:
 
     def _reduced(self, value: Any) -> str:
         """The state of an object of C code: what pickling would keep, else its text without addresses."""
-        if not isinstance(value, types.CodeType | types.FrameType | types.TracebackType | types.CoroutineType):
+        if not isinstance(
+            value, types.CodeType | types.FrameType | types.TracebackType | types.CoroutineType
+        ):
             try:
                 reduced = value.__reduce_ex__(4)
             except Exception:
                 reduced = None
             if isinstance(reduced, tuple):
-                return self._items(reduced[1:3]) + " " + " ".join(
-                    self._items(list(part)) for part in reduced[3:5] if part is not None
+                return (
+                    self._items(reduced[1:3])
+                    + " "
+                    + " ".join(self._items(list(part)) for part in reduced[3:5] if part is not None)
                 )
         return _ADDRESS.sub("0x", repr(value))
 
 
 def _is_cache(kind: type, name: str) -> bool:
     """Tell whether an attribute only remembers what a look would compute again."""
-    return name == "__networkx_cache__" or isinstance(getattr(kind, name, None), functools.cached_property)
+    return name == "__networkx_cache__" or isinstance(
+        getattr(kind, name, None), functools.cached_property
+    )
 
 
 def _mangled(base: type, name: str) -> str:

@@ -14,7 +14,9 @@ def get_requires_for_build_wheel(config_settings: dict | None = None) -> list[st
     return []
 
 
-def prepare_metadata_for_build_wheel(metadata_directory: str, config_settings: dict | None = None) -> str:
+def prepare_metadata_for_build_wheel(
+    metadata_directory: str, config_settings: dict | None = None
+) -> str:
     """Write name and version, taken from the distribution's own PKG-INFO."""
     fields = {}
     for line in Path("PKG-INFO").read_text(errors="replace").splitlines():
