@@ -33,7 +33,8 @@ def science(runner: Runner, options: Namespace, show: Show) -> dict:
         for level, record in results[script.stem].items():
             record["extra_wall_ms"] = statistics.median(walls[level])
             show(
-                f"{script.stem:10} {level:10} {record['ratio']:.3f} ({record['lowest']:.3f}-{record['highest']:.3f})"
+                f"{script.stem:10} {level:10} {record['ratio']:.3f}"
+                f" ({record['lowest']:.3f}-{record['highest']:.3f})"
                 f"  plain {record['plain_s']:.2f} s, adds {record['extra_ms']:.0f} ms CPU"
             )
     return results
@@ -54,7 +55,8 @@ def startup(runner: Runner, options: Namespace, show: Show) -> dict:
             }
             one = results[level]
             show(
-                f"{level:10} adds {one['extra_ms']:.0f} ms (CPU {one['extra_cpu_ms']:.0f} ms) to {one['plain_ms']:.0f} ms"
+                f"{level:10} adds {one['extra_ms']:.0f} ms (CPU {one['extra_cpu_ms']:.0f} ms)"
+                f" to {one['plain_ms']:.0f} ms"
             )
     return results
 
@@ -81,9 +83,9 @@ def rewriting(runner: Runner, options: Namespace, show: Show) -> dict:
         record = _child(runner, ["rewriting", level, str(options.rewriting_seconds)], {})
         results[level] = record
         show(
-            f"{level:10} {record['lines_per_minute'] / 1e6:.2f} million lines a minute with compiling, "
-            f"{record['lines_per_minute_beyond_compiling'] / 1e6:.2f} without ({record['n_lines']} lines, "
-            f"{record['failed']} files failed); target 1 million"
+            f"{level:10} {record['lines_per_minute'] / 1e6:.2f} million lines a minute"
+            f" with compiling, {record['lines_per_minute_beyond_compiling'] / 1e6:.2f} without"
+            f" ({record['n_lines']} lines, {record['failed']} files failed); target 1 million"
         )
     return results
 
@@ -107,7 +109,8 @@ def memory(runner: Runner, options: Namespace, show: Show) -> dict:
                 "ratio": other.cpu_s / plain.cpu_s,
             }
             show(
-                f"{level:10} {n_events:>13,} events: {extra / 1e6:6.1f} MB beyond {plain.peak_bytes / 1e6:.1f} MB"
+                f"{level:10} {n_events:>13,} events: {extra / 1e6:6.1f} MB"
+                f" beyond {plain.peak_bytes / 1e6:.1f} MB"
                 f" ({other.cpu_s / plain.cpu_s:.2f}x time); target 200 MB"
             )
     return results
@@ -136,8 +139,9 @@ def latency(runner: Runner, options: Namespace, show: Show) -> dict:
                 results[f"{level} {' '.join(words)}"] = record
                 note = f" exit {record['status']}: {record['stderr']}" if record["status"] else ""
                 show(
-                    f"{level:10} clew {' '.join(words):12} warm {record['warm_ms']:7.1f} ms, first {record['times_ms'][0]:7.1f} ms, "
-                    f"process {record['process_ms']:7.1f} ms; target 350 ms with loading{note}"
+                    f"{level:10} clew {' '.join(words):12} warm {record['warm_ms']:7.1f} ms,"
+                    f" first {record['times_ms'][0]:7.1f} ms,"
+                    f" process {record['process_ms']:7.1f} ms; target 350 ms with loading{note}"
                 )
     return results
 

@@ -4,11 +4,11 @@
     python benches/run.py --python /path/to/python3.13     another one
     python benches/run.py speed --programs go,nbody --ways statement --rounds 7
     python benches/run.py memory --events 10000000,100000000
-    python benches/run.py --quick                          few rounds and programs, to see that it works
+    python benches/run.py --quick                         few rounds, to see that it works
 
-Times are CPU times of whole processes (user and system, start-up included), plain and recorded in alternating pairs;
-each figure is the median of the pairs' ratios, with the lowest and the highest. Nothing is asserted: figures depend on
-the machine, ratios little.
+Times are CPU times of whole processes (user and system, start-up included), plain and recorded in
+alternating pairs; each figure is the median of the pairs' ratios, with the lowest and the highest.
+Nothing is asserted: figures depend on the machine, ratios little.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def main() -> int:
         "rounds": options.rounds,
     }
     print(
-        f"{outcome['machine']['python']} on {outcome['machine']['processor']}, load {os.getloadavg()[0]:.1f}, "
-        f"{options.rounds} rounds\n"
+        f"{outcome['machine']['python']} on {outcome['machine']['processor']},"
+        f" load {os.getloadavg()[0]:.1f}, {options.rounds} rounds\n"
     )
     start = time.perf_counter()
     for part in options.parts:

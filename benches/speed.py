@@ -1,4 +1,6 @@
-"""The part `speed`: pyperformance's programs, plain against `clew run` at each level, with two tracers for scale."""
+"""The part `speed`: pyperformance's programs, plain against `clew run` at each level, with two
+tracers for scale.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ LOOPS = {
     "unpack_sequence": 40000,
     "pprint": 1,
 }
-"""How often each program's benchmark function is run: about a second of CPU time on a machine of 2024."""
+"""How often each program's benchmark function is run: about a second of CPU time on a machine of
+2024.
+"""
 
 WAYS = ["statement", "call", "op", "settrace", "viztracer"]
 

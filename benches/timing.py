@@ -1,7 +1,8 @@
 """Measures whole processes: CPU time and peak memory of a child, in alternating pairs.
 
-CPU time (user and system, children included) is used rather than wall time, because the machine may be shared; the
-plain run and the other run of a pair follow each other at once, so that both see the same machine.
+CPU time (user and system, children included) is used rather than wall time, because the machine may
+be shared; the plain run and the other run of a pair follow each other at once, so that both see the
+same machine.
 """
 
 from __future__ import annotations
@@ -91,7 +92,9 @@ class Runner:
         return {**kept, **extra}
 
     def cost(self, arguments: Sequence[str], environment: dict[str, str], directory: Path) -> Cost:
-        """Run `python ARGUMENTS` and return its cost, by the kernel's account of that child alone."""
+        """Run `python ARGUMENTS` and return its cost, by the kernel's account of that child
+        alone.
+        """
         with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
             start = time.perf_counter()
             process = subprocess.Popen(
@@ -119,7 +122,9 @@ class Runner:
             )
 
     def way(self, name: str, script: str) -> list[str]:
-        """The arguments that run a script in a way: plain, a level of `clew run`, or a tracer for scale."""
+        """The arguments that run a script in a way: plain, a level of `clew run`, or a tracer for
+        scale.
+        """
         match name:
             case "plain":
                 return [script]
@@ -134,7 +139,9 @@ class Runner:
     def pair(
         self, name: str, script: Path, environment: dict[str, str], *, same_output: bool = True
     ) -> tuple[Cost, Cost]:
-        """Run plain, then in a way, each in a copy of nothing: the script's own directory is only read."""
+        """Run plain, then in a way, each in a copy of nothing: the script's own directory is only
+        read.
+        """
         with tempfile.TemporaryDirectory() as directory:
             plain = self.cost(self.way("plain", str(script)), environment, Path(directory))
         with tempfile.TemporaryDirectory() as directory:

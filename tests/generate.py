@@ -1,9 +1,10 @@
 """Random programs: small, nasty, deterministic, and sure to end.
 
-Every name has a kind, and every generated operation is right for the kinds of its operands, so most programs run to
-their end; a few raise, which is a case too. Lists hold numbers only, lists of lists hold lists only, and so on; what is
-random is who shares what with whom, in which order it is changed, and from where: loops, functions, closures, methods,
-generators, handlers, context managers, comprehensions, a helper module, files.
+Every name has a kind, and every generated operation is right for the kinds of its operands, so most
+programs run to their end; a few raise, which is a case too. Lists hold numbers only, lists of lists
+hold lists only, and so on; what is random is who shares what with whom, in which order it is
+changed, and from where: loops, functions, closures, methods, generators, handlers, context
+managers, comprehensions, a helper module, files.
 
     python tests/generate.py SEED       prints the program of a seed
 """
@@ -129,7 +130,9 @@ class Scope:
     globals_declared: list[str] = field(default_factory=list)
 
     def inner(self, **changes: object) -> Scope:
-        """The scope of a nested block: what it binds may stay unbound, so outer names do not grow."""
+        """The scope of a nested block: what it binds may stay unbound, so outer names do not
+        grow.
+        """
         made = Scope(
             {kind: list(names) for kind, names in self.names.items()},
             self.function,
@@ -281,12 +284,14 @@ class Generator:
         if depth < 2:
             options.append(
                 lambda: (
-                    f"({self.num(scope, depth + 1)} {rng.choice('+-*')} {self.num(scope, depth + 1)}) % 101"
+                    f"({self.num(scope, depth + 1)} {rng.choice('+-*')}"
+                    f" {self.num(scope, depth + 1)}) % 101"
                 )
             )
             options.append(
                 lambda: (
-                    f"({self.num(scope, depth + 1)} if {self.test(scope)} else {self.num(scope, depth + 1)})"
+                    f"({self.num(scope, depth + 1)} if {self.test(scope)}"
+                    f" else {self.num(scope, depth + 1)})"
                 )
             )
         return rng.choice(options)()
@@ -361,7 +366,8 @@ class Generator:
                     ]
                 )
             case "lists":
-                return f"{{{self.key()}: {self.value('nums', scope) if xs else '[]'}, {self.key()}: []}}"
+                first = f"{self.key()}: {self.value('nums', scope) if xs else '[]'}"
+                return f"{{{first}, {self.key()}: []}}"
             case "obj":
                 items = self.value("nums", scope) if xs else "[1]"
                 cls = rng.choice(["Base", "Child"])
@@ -404,7 +410,9 @@ class Generator:
         return ["pass"]
 
     def simple(self, scope: Scope) -> list[str]:
-        """Bind, change, consume, print or delete something; empty when there is nothing to do it to."""
+        """Bind, change, consume, print or delete something; empty when there is nothing to do it
+        to.
+        """
         rng = self.rng
         roll = rng.random()
         if roll < 0.28:
@@ -681,8 +689,9 @@ class Generator:
         lines = ["try:", *self.block(scope.inner())]
         if rng.random() < 0.7:
             lines.append(f"    {self.trouble(scope)}")
+        caught = ["LookupError", "(ValueError, LookupError)", "ZeroDivisionError", "Exception"]
         lines += [
-            f"except {rng.choice(['LookupError', '(ValueError, LookupError)', 'ZeroDivisionError', 'Exception'])} as error:",
+            f"except {rng.choice(caught)} as error:",
             *self.block(scope.inner(), 2),
         ]
         if lines[-1].startswith("except"):
@@ -736,7 +745,8 @@ class Generator:
         shadow = Scope({kind: [] for kind in KINDS}, function=True, depth=1)
         for kind in KINDS:
             shadow.names[kind] = own.get(kind, [])
-        # Reads of globals go through names that the function never binds: containers and objects only.
+        # Reads of globals go through names that the function never binds: containers and
+        # objects only.
         for kind in ("nums", "map", "obj", "rows"):
             readable = [f"{name}" for name in inner.names[kind][-2:]]
             if readable and self.rng.random() < 0.6:
@@ -778,7 +788,8 @@ class Generator:
             "    if k <= 0 or len(xs) > 12:",
             f"        return {self.num(inner, 2)}",
             *self.block(inner, 2),
-            f"    return {name}({self.rng.choice(['xs', 'xs[1:]', 'xs + [k]'])}, min(k, 4) - 1) + 1",
+            f"    return {name}({self.rng.choice(['xs', 'xs[1:]', 'xs + [k]'])},"
+            " min(k, 4) - 1) + 1",
         ]
         self.functions.append((name, "num"))
         return lines

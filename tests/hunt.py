@@ -1,9 +1,10 @@
 """Hunts for unsound slices among random programs, and shrinks what it finds.
 
-    python tests/hunt.py --seconds 60 --seed 1        programs of the seeds 1, 2, 3, ... for a minute
+    python tests/hunt.py --seconds 60 --seed 1        programs of the seeds 1, 2, ... for a minute
     python tests/hunt.py --only 17                    one seed, with its slices
 
-Each failure is printed as a small program with the slice that was wrong; the exit code is 1 when there was one.
+Each failure is printed as a small program with the slice that was wrong; the exit code is 1 when
+there was one.
 """
 
 from __future__ import annotations

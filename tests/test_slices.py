@@ -1,6 +1,7 @@
 """Every literate program is recorded and sliced, and every slice is run and compared.
 
-Under pytest, each program is a test. As a script it prints what failed, with minimal reproductions, and the sizes:
+Under pytest, each program is a test. As a script it prints what failed, with minimal reproductions,
+and the sizes:
 
     python tests/test_slices.py                 all programs
     python tests/test_slices.py -k aliasing     those whose name holds a text
@@ -24,7 +25,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from oracle.check import Checker, Report
 from oracle.program import Program, all_programs
 
@@ -87,7 +87,9 @@ def test_few_refusals() -> None:
 
 
 def check_plain(chosen: list[Program], scratch: Path) -> int:
-    """Check the programs themselves: they run, bind their targets, and give the same values twice."""
+    """Check the programs themselves: they run, bind their targets, and give the same values
+    twice.
+    """
     checker = Checker(scratch, preload())
     wrong = 0
     for program in chosen:
@@ -125,7 +127,8 @@ def check_plain(chosen: list[Program], scratch: Path) -> int:
             print(f"{program.name}: {problem}")
     checker.close()
     print(
-        f"{len(chosen)} programs, {sum(len(p.targets) for p in chosen)} targets, {wrong} programs wrong"
+        f"{len(chosen)} programs, {sum(len(p.targets) for p in chosen)} targets,"
+        f" {wrong} programs wrong"
     )
     return 1 if wrong else 0
 
@@ -163,7 +166,8 @@ def print_report(report: Report, verbose: bool) -> None:
     for result in report.slices:
         if result.verdict != "sound":
             print(
-                f"{result.verdict.upper():8} {report.program.name} [{result.target}]: {result.detail}",
+                f"{result.verdict.upper():8} {report.program.name} [{result.target}]:"
+                f" {result.detail}",
                 flush=True,
             )
             if verbose and result.text:
@@ -176,7 +180,8 @@ def print_summary(reports: list[Report]) -> int:
     verdicts = Counter(result.verdict for result in slices)
     faults = sum(bool(report.faults) for report in reports)
     print(
-        f"\n{len(reports)} programs, {faults} run differently; {len(slices)} slices: {dict(verdicts)}"
+        f"\n{len(reports)} programs, {faults} run differently;"
+        f" {len(slices)} slices: {dict(verdicts)}"
     )
     ratios = [
         result.size / max(1, result.minimal_size)

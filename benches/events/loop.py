@@ -1,4 +1,6 @@
-"""A loop of ten operations a turn (calls, attributes, items, arithmetic, comparisons); `CLEW_BENCH_TURNS` turns."""
+"""A loop of ten operations a turn (calls, attributes, items, arithmetic, comparisons);
+`CLEW_BENCH_TURNS` turns.
+"""
 
 import os
 

@@ -1,4 +1,6 @@
-"""What analysts write: tables, arrays and plain Python loops over rows, with a figure at the end."""
+"""What analysts write: tables, arrays and plain Python loops over rows, with a figure at the
+end.
+"""
 
 import io
 import random

@@ -1,7 +1,7 @@
 """Stands in for pyperf while pyperformance's programs are timed as whole processes.
 
-The programs' sources are used as they are; this module runs their benchmark function a fixed number of times, set by
-`CLEW_BENCH_LOOPS`, in the process itself, and measures nothing.
+The programs' sources are used as they are; this module runs their benchmark function a fixed number
+of times, set by `CLEW_BENCH_LOOPS`, in the process itself, and measures nothing.
 """
 
 import argparse

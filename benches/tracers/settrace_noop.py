@@ -1,4 +1,6 @@
-"""Runs a script under a trace function that does nothing, lines included: the scale that everybody knows."""
+"""Runs a script under a trace function that does nothing, lines included: the scale that everybody
+knows.
+"""
 
 import runpy
 import sys

@@ -1,6 +1,7 @@
 """Types of the compiled part of Clew. The documentation is at the Python functions that call it."""
 
-from typing import Any
+from types import CodeType
+from typing import Any, final
 
 __version__: str
 
@@ -112,6 +113,35 @@ def calls_tree(log: bytes | str, max_nodes: int = 1000) -> str: ...
 def calls_chrome(
     log: bytes | str, out_path: str, process: str = "", operations: bool = False
 ) -> int: ...
+
+# Recording.
+
+@final
+class Recorded:
+    @property
+    def trace(self) -> bytes: ...
+    @property
+    def sources(self) -> list[tuple[str, str, str]]: ...
+    @property
+    def notes(self) -> list[str]: ...
+    @property
+    def n_events(self) -> int: ...
+    @property
+    def n_dropped(self) -> int: ...
+
+def start(detail: str = "statement", log: str | None = None, max_log: int = ...) -> None: ...
+def finish(globals: dict[str, Any] | None = None, raised: bool = False) -> Recorded: ...
+def is_recording() -> bool: ...
+def note_artifact(name: str, value: object) -> None: ...
+def trace_json(trace: bytes) -> str: ...
+def load(
+    source: bytes | str,
+    filename: str,
+    module: str = "__main__",
+    is_main: bool = True,
+    detail: str = "statement",
+    cache_dir: str | None = None,
+) -> CodeType: ...
 
 # Running programs.
 

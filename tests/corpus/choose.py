@@ -1,9 +1,10 @@
-"""Runs candidate programs under the plain interpreter and says which of them can serve, and why others cannot.
+"""Runs candidate programs under the plain interpreter and says which of them can serve, and why
+others cannot.
 
     python tests/corpus/choose.py networkx 60 >candidates.tsv
 
-The list `programs.tsv` was chosen from its output. A program serves when it ends by itself, offline, in time, with the
-same output twice.
+The list `programs.tsv` was chosen from its output. A program serves when it ends by itself,
+offline, in time, with the same output twice.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""Fetches the programs of the corpus: the examples in the source distributions of four packages, by pip.
+"""Fetches the programs of the corpus: the examples in the source distributions of four packages, by
+pip.
 
-The distributions are kept in a cache directory (`CLEW_CORPUS`, default `build/corpus`), of which only the example
-programs and the files beside them are unpacked. pyperformance is taken from where it is installed.
+The distributions are kept in a cache directory (`CLEW_CORPUS`, default `build/corpus`), of which
+only the example programs and the files beside them are unpacked. pyperformance is taken from where
+it is installed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Where and how a program of the corpus is run: a copy in a directory of its own, offline, without a display."""
+"""Where and how a program of the corpus is run: a copy in a directory of its own, offline, without
+a display.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +13,8 @@ def put(program: Path, directory: Path, text: str | None = None) -> Path:
     """Copy a program (or another text in its place) and the data files beside it."""
     for beside in program.parent.iterdir():
         if (
-            beside.is_file()
-            and beside.suffix not in (".py", ".pyc", ".txt")
-            or beside.name.endswith("dat.txt.gz")
-        ):
+            beside.is_file() and beside.suffix not in (".py", ".pyc", ".txt")
+        ) or beside.name.endswith("dat.txt.gz"):
             shutil.copy(beside, directory)
     path = directory / program.name
     if text is None:

@@ -1,11 +1,13 @@
-"""`make corpus`: programs that nobody here wrote, plain and recorded, and four slices of each, run and compared.
+"""`make corpus`: programs that nobody here wrote, plain and recorded, and four slices of each, run
+and compared.
 
     python tests/corpus/run.py                  all programs of programs.tsv
     python tests/corpus/run.py -k networkx      those whose name holds a text
-    python tests/corpus/run.py --minimize       also compare sizes with `clew slice --minimize` (slow)
+    python tests/corpus/run.py --minimize       compare sizes with the minimized slice too (slow)
     python tests/corpus/run.py --list           what is used, what is not, and why
 
-Every run is a process that imports what it needs itself; none is given a module that another run loaded.
+Every run is a process that imports what it needs itself; none is given a module that another run
+loaded.
 """
 
 from __future__ import annotations
@@ -29,11 +31,10 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from fetch import fetch  # noqa: E402
-from place import put  # noqa: E402
-
 from oracle import statements  # noqa: E402
 from oracle.check import Checker, Report  # noqa: E402
 from oracle.program import PROGRAM, Program  # noqa: E402
+from place import put  # noqa: E402
 from test_slices import as_record, geometric_mean, print_report, print_summary  # noqa: E402
 
 STAND_IN = HERE.parents[1] / "benches" / "standin"
@@ -86,7 +87,8 @@ def programs(text: str) -> list[Foreign]:
 
 
 def choose_targets(checker: Checker, program: Foreign) -> str | None:
-    """Set four targets spread over the program, by what two plain runs agree on; say why it does not run, if so.
+    """Set four targets spread over the program, by what two plain runs agree on; say why it does
+    not run, if so.
 
     A program without such values has no targets, and only its output and exit code are compared.
     """

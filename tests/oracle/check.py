@@ -1,4 +1,5 @@
-"""Checks one program: plain run, recorded run, a slice for each target, every slice run and compared.
+"""Checks one program: plain run, recorded run, a slice for each target, every slice run and
+compared.
 
 Each run starts from the same files in the same directory, so paths in values agree.
 """
@@ -6,7 +7,6 @@ Each run starts from the same files in the same directory, so paths in values ag
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import sys
 import time
@@ -26,8 +26,8 @@ _IGNORED = {"__pycache__", ".clew"}
 class Slice:
     """What became of one target.
 
-    `verdict` is `sound`, `unsound`, `refused` or `error`; `large` and `short` are right values from slices that hold a
-    line that should go, or lack one that was thought to matter.
+    `verdict` is `sound`, `unsound`, `refused` or `error`; `large` and `short` are right values from
+    slices that hold a line that should go, or lack one that was thought to matter.
     """
 
     target: str
@@ -42,7 +42,9 @@ class Slice:
 
 @dataclass
 class Report:
-    """What became of one program; `faults` are differences between the plain and the recorded run."""
+    """What became of one program; `faults` are differences between the plain and the recorded
+    run.
+    """
 
     program: Program
     size: int = 0
@@ -52,7 +54,9 @@ class Report:
 
 
 class Checker:
-    """Warm drivers (bare, with the scientific packages, for the command) and a scratch directory; one program at a time."""
+    """Warm drivers (bare, with the scientific packages, for the command) and a scratch directory;
+    one program at a time.
+    """
 
     def __init__(
         self,
@@ -279,6 +283,7 @@ def _last(text: str) -> str:
 
 def _difference(wanted: str, got: str, around: int = 60) -> str:
     """The first place at which two texts differ."""
-    same = len(os.path.commonprefix([wanted, got]))
+    pairs = enumerate(zip(wanted, got, strict=False))
+    same = next((n for n, (a, b) in pairs if a != b), min(len(wanted), len(got)))
     start = max(0, same - around // 2)
     return f"expected ...{wanted[start : start + around]!r}, got ...{got[start : start + around]!r}"

@@ -135,5 +135,7 @@ class Driver:
 
 
 def package_path() -> str:
-    """Where the package under test lies: `CLEW_TEST_PATH`, else the working tree; empty for the installed one."""
+    """Where the package under test lies: `CLEW_TEST_PATH`, else the working tree; empty for the
+    installed one.
+    """
     return os.environ.get("CLEW_TEST_PATH", str(REPOSITORY / "python"))

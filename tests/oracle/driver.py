@@ -1,11 +1,14 @@
-"""A server that runs programs and commands, each in a child forked from a process that is already warm.
+"""A server that runs programs and commands, each in a child forked from a process that is already
+warm.
 
-Starting an interpreter costs twenty times as much as forking one, and these tests run thousands of programs. The
-server reads one JSON request a line and answers one JSON line. The child leaves the server's loop and ends as any
-interpreter ends, so that threads are joined and `atexit` functions run.
+Starting an interpreter costs twenty times as much as forking one, and these tests run thousands of
+programs. The server reads one JSON request a line and answers one JSON line. The child leaves the
+server's loop and ends as any interpreter ends, so that threads are joined and `atexit` functions
+run.
 
 Requests: `{"do": "program", ...}` runs a file as `__main__` and describes the values of targets;
-`{"do": "module", ...}` runs `python -m MODULE ARGS`. Both take `directory`, `stdout`, `stderr` (files), `timeout`.
+`{"do": "module", ...}` runs `python -m MODULE ARGS`. Both take `directory`, `stdout`, `stderr`
+(files), `timeout`.
 """
 
 from __future__ import annotations
@@ -94,7 +97,9 @@ def _run_module(request: dict[str, Any]) -> None:
 
 
 def _run_program(request: dict[str, Any]) -> None:
-    """Run the file as `__main__`; write the descriptions of the targets' values to the request's `values` file."""
+    """Run the file as `__main__`; write the descriptions of the targets' values to the request's
+    `values` file.
+    """
     path = request["program"]
     sys.argv = [path, *request.get("arguments", [])]
     path = os.path.abspath(path)
@@ -122,7 +127,9 @@ def _run_program(request: dict[str, Any]) -> None:
 
 
 def _end(raised: BaseException | None) -> None:
-    """Run the exit functions and leave; tearing the modules down would take longer than most programs."""
+    """Run the exit functions and leave; tearing the modules down would take longer than most
+    programs.
+    """
     atexit._run_exitfuncs()
     sys.stdout.flush()
     code = 0 if raised is None else 1

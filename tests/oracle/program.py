@@ -1,8 +1,9 @@
 """Reads literate programs: Markdown pages in which every section with a `python` block is one test.
 
-A section is a heading of the second level, prose, one `python` block (the program), and one `targets` block: one target
-a line. Further blocks: `file NAME` (a file beside the program), `keep TARGET` and `drop TARGET` (lines that the
-slice of that target must or must not hold). A `requires` block names modules the program imports (`numpy`).
+A section is a heading of the second level, prose, one `python` block (the program), and one
+`targets` block: one target a line. Further blocks: `file NAME` (a file beside the program), `keep
+TARGET` and `drop TARGET` (lines that the slice of that target must or must not hold). A `requires`
+block names modules the program imports (`numpy`).
 """
 
 from __future__ import annotations

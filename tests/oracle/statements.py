@@ -1,7 +1,7 @@
 """Statements of a text: counting them, and deleting them one at a time.
 
-The size of a slice is its number of statements; the least size that counts is that of a 1-minimal program, from which
-no single statement can be deleted without losing the value.
+The size of a slice is its number of statements; the least size that counts is that of a 1-minimal
+program, from which no single statement can be deleted without losing the value.
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ def delete_statement(source: str, position: int) -> str | None:
 
 
 def unwrap_statement(source: str, position: int) -> str | None:
-    """Put a compound statement's first block in its place; `None` past the end, the same text if it has none."""
+    """Put a compound statement's first block in its place; `None` past the end, the same text if it
+    has none.
+    """
     tree = ast.parse(source)
     for index, (block, at) in enumerate(_places(tree)):
         if index == position:

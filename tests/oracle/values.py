@@ -1,7 +1,8 @@
 """Describes a value as text, so that values of two processes can be compared.
 
-The description covers types, contents, order, sharing and cycles of containers, arrays and tables, and the state of
-objects. It never depends on addresses. It is written for the tests alone and shares no code with Clew.
+The description covers types, contents, order, sharing and cycles of containers, arrays and tables,
+and the state of objects. It never depends on addresses. It is written for the tests alone and
+shares no code with Clew.
 """
 
 from __future__ import annotations
@@ -188,11 +189,15 @@ class _Describer:
                 for i in range(value.shape[1])
             ]
             return (
-                f"<{kind.__name__} {value.shape} columns {self.text(value.columns)} index {self.text(value.index)} "
-                f"{self.text(columns)} attrs {self.text(dict(value.attrs))}>"
+                f"<{kind.__name__} {value.shape} columns {self.text(value.columns)}"
+                f" index {self.text(value.index)} {self.text(columns)}"
+                f" attrs {self.text(dict(value.attrs))}>"
             )
         if isinstance(value, pd.Series):
-            return f"<{kind.__name__} {value.dtype} {value.name!r} {self.text(value.index)} {self.text(value.tolist())}>"
+            return (
+                f"<{kind.__name__} {value.dtype} {value.name!r}"
+                f" {self.text(value.index)} {self.text(value.tolist())}>"
+            )
         if isinstance(value, pd.Index):
             return f"<Index {value.dtype} {value.names!r} {self.text(value.tolist())}>"
         if isinstance(value, pd.api.extensions.ExtensionArray):
@@ -281,7 +286,9 @@ class _Describer:
         return state if found else None
 
     def _reduced(self, value: Any) -> str:
-        """The state of an object of C code: what pickling would keep, else its text without addresses."""
+        """The state of an object of C code: what pickling would keep, else its text without
+        addresses.
+        """
         if not isinstance(
             value, types.CodeType | types.FrameType | types.TracebackType | types.CoroutineType
         ):

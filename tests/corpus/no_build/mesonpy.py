@@ -1,7 +1,8 @@
 """Stands in for the build backend `meson-python` while source distributions are fetched.
 
-`pip download` asks a source distribution's backend for its metadata, and this backend would compile the whole
-project to answer. Only the source text is wanted here, so the answer is the least that pip accepts.
+`pip download` asks a source distribution's backend for its metadata, and this backend would compile
+the whole project to answer. Only the source text is wanted here, so the answer is the least that
+pip accepts.
 """
 
 from __future__ import annotations
