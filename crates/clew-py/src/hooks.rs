@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 pub mod callee;
+pub mod draw;
 pub mod effects;
 pub mod forward;
 pub mod heap;

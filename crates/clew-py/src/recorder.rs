@@ -15,6 +15,7 @@ pub mod observe;
 pub mod outside;
 pub mod units;
 pub mod walk;
+pub mod watch;
 pub mod writes;
 
 use pyo3::ffi;
@@ -88,6 +89,7 @@ pub struct Recorder {
     pub outside_uses: Vec<clew_trace::ExternalUse>,
     pub outside_seen: FxHashSet<(u32, u32, clew_trace::Access)>,
     pub keys: FxHashMap<String, u32>,
+    pub key_names: Vec<String>,
     pub user_codes: FxHashSet<usize>,
     pub notes: Vec<NotedBinding>,
     pub note_counts: FxHashMap<(u32, u32), u32>,
@@ -109,7 +111,7 @@ pub struct Recorder {
     /// The event log of the `call` and `op` levels.
     pub events: Option<events::Events>,
     pub stored_attributes: FxHashSet<String>,
-    pub defaultdicts: Vec<(usize, isize)>,
+    pub watches: watch::Watches,
 }
 
 struct Shared(UnsafeCell<Option<Box<Recorder>>>);
@@ -154,6 +156,7 @@ impl Recorder {
         }
         let id = self.keys.len() as u32 + 1;
         self.keys.insert(name.to_owned(), id);
+        self.key_names.push(name.to_owned());
         id
     }
 

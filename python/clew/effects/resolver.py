@@ -92,6 +92,9 @@ def _resolve(callee: Any, receiver_type: type | None, name: str | None) -> tuple
         return _method(callee, receiver_type, name)
     if isinstance(callee, functools.partial):
         return _partial(callee)
+    if any(base.__module__ == "_ctypes" for base in type(callee).__mro__):
+        # Foreign code may write wherever an argument points; the receiver stands for that memory.
+        return (flags.UPDATES | flags.WRITES_ARGUMENT, {"arguments": ["*"]}), "builtin type"
     if isinstance(callee, type):
         return _class(callee)
     return _function(callee)

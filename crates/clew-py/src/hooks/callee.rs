@@ -135,7 +135,10 @@ pub unsafe fn bound_function(callee: *mut ffi::PyObject) -> *mut ffi::PyObject {
 }
 
 /// The receiver behind a bound callee (borrowed), or null.
-unsafe fn bound_receiver(callee: *mut ffi::PyObject) -> *mut ffi::PyObject {
+///
+/// # Safety
+/// The interpreter lock is held; `callee` is alive.
+pub unsafe fn bound_receiver(callee: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: the type is checked before each cast.
     unsafe {
         if ffi::Py_TYPE(callee) == &raw mut PyMethod_Type {
@@ -151,11 +154,28 @@ unsafe fn bound_receiver(callee: *mut ffi::PyObject) -> *mut ffi::PyObject {
     }
 }
 
+/// Whether the object is a bound method that is not user code.
+///
+/// # Safety
+/// The interpreter lock is held; `object` is alive.
+pub unsafe fn is_foreign_method(object: *mut ffi::PyObject) -> bool {
+    // SAFETY: the type is checked before the cast.
+    unsafe {
+        ffi::Py_TYPE(object) == &raw mut PyMethod_Type
+            && recorder().is_some_and(|it| !function_is_user(it, (*object.cast::<BoundMethod>()).function))
+    }
+}
+
 /// The specification of a foreign callee, asked for once.
-unsafe fn spec_of(callee: *mut ffi::PyObject, receiver: *mut ffi::PyObject, name: Option<&str>) -> u32 {
+///
+/// # Safety
+/// The interpreter lock is held; pointers are live (`receiver` may be null); no reference to the recorder is alive.
+pub unsafe fn spec_of(callee: *mut ffi::PyObject, receiver: *mut ffi::PyObject, name: Option<&str>) -> u32 {
     // SAFETY: the lock is held; the recorder is not borrowed while the resolver runs.
     unsafe {
-        let Some(recorder_ref) = recorder() else { return effects::UNKNOWN };
+        let Some(recorder_ref) = recorder() else {
+            return effects::UNKNOWN;
+        };
         let (address, keep) = identity(callee);
         if let Some(id) = recorder_ref.specs.known(address) {
             return id;
@@ -172,7 +192,9 @@ unsafe fn spec_of(callee: *mut ffi::PyObject, receiver: *mut ffi::PyObject, name
             error.restore();
             answer
         });
-        let Some(recorder_ref) = recorder() else { return effects::UNKNOWN };
+        let Some(recorder_ref) = recorder() else {
+            return effects::UNKNOWN;
+        };
         recorder_ref.resolving = false;
         let id = spec.map_or(effects::UNKNOWN, |spec| recorder_ref.specs.add(spec));
         if keep {
@@ -183,6 +205,29 @@ unsafe fn spec_of(callee: *mut ffi::PyObject, receiver: *mut ffi::PyObject, name
     }
 }
 
+/// What a plain call may change besides its arguments (borrowed), or null: the object that is called, or the
+/// namespace of a function that was made of text and belongs to no module.
+unsafe fn state_of(callee: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: the type is checked before each cast; errors are cleared.
+    unsafe {
+        let tp = ffi::Py_TYPE(callee);
+        if tp == &raw mut ffi::PyFunction_Type {
+            let namespace = (*callee.cast::<ffi::PyFunctionObject>()).func_globals;
+            let name = ffi::PyDict_GetItemString(namespace, c"__name__".as_ptr());
+            let module = if name.is_null() { name } else { ffi::PyDict_GetItem(ffi::PyImport_GetModuleDict(), name) };
+            let is_module =
+                !module.is_null() && ffi::PyModule_Check(module) != 0 && ffi::PyModule_GetDict(module) == namespace;
+            return if is_module { std::ptr::null_mut() } else { namespace };
+        }
+        let (address, _) = identity(callee);
+        if address == tp as usize {
+            callee
+        } else {
+            std::ptr::null_mut()
+        }
+    }
+}
+
 /// A callee as the call should see it: itself, or a forwarder (new reference).
 ///
 /// # Safety
@@ -190,7 +235,9 @@ unsafe fn spec_of(callee: *mut ffi::PyObject, receiver: *mut ffi::PyObject, name
 pub unsafe fn wrap(site: *mut Site, callee: *mut ffi::PyObject, receiver: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: as promised.
     unsafe {
-        let Some(recorder_ref) = recorder() else { return ffi::Py_NewRef(callee) };
+        let Some(recorder_ref) = recorder() else {
+            return ffi::Py_NewRef(callee);
+        };
         if runs_user_code(recorder_ref, callee) {
             let logs = (*site).logged && recorder_ref.events.as_ref().is_some_and(|events| events.depth < MAX_DEPTH);
             if !logs {
@@ -214,7 +261,10 @@ pub unsafe fn wrap(site: *mut Site, callee: *mut ffi::PyObject, receiver: *mut f
             };
         let name = if (*site).name.is_null() { None } else { Some(text_of((*site).name)) };
         let spec = spec_of(callee, receiver, name.as_deref());
-        let Some(recorder_ref) = recorder() else { return ffi::Py_NewRef(callee) };
+        let receiver = if receiver.is_null() { state_of(callee) } else { receiver };
+        let Some(recorder_ref) = recorder() else {
+            return ffi::Py_NewRef(callee);
+        };
         if forward::is_native(recorder_ref, spec) && !(*site).logged {
             return ffi::Py_NewRef(callee);
         }

@@ -223,8 +223,9 @@ unsafe extern "C" fn forward(
         };
         let spec_id = (*this).spec;
         let flags = recorder.specs.spec(spec_id).flags;
-        let before = call.before(recorder, unit, flags);
-        let name = call.begin_event(recorder, (*this).callee);
+        call.advance(unit, flags);
+        let before = call.before(unit, flags);
+        let name = call.begin_event((*this).callee);
         let result = ffi::PyObject_Vectorcall((*this).callee, args, nargsf, kwnames);
         let error = if result.is_null() { Error::fetch() } else { Error::none() };
         if let Some(name) = name {
@@ -282,7 +283,7 @@ struct Call {
     kwnames: *mut ffi::PyObject,
 }
 
-type Snapshots = Vec<(*mut ffi::PyObject, u64)>;
+type Snapshots = Vec<(*mut ffi::PyObject, observe::Details)>;
 
 impl Call {
     unsafe fn n_keywords(&self) -> usize {
@@ -315,13 +316,13 @@ impl Call {
     }
 
     /// Logs that the call begins, if its site is logged.
-    unsafe fn begin_event(&self, recorder: &mut Recorder, callee: *mut ffi::PyObject) -> Option<u32> {
+    unsafe fn begin_event(&self, callee: *mut ffi::PyObject) -> Option<u32> {
         // SAFETY: parts of a live call.
         unsafe {
             if !(*self.site).logged {
                 return None;
             }
-            let events = recorder.events.as_mut()?;
+            let events = recorder()?.events.as_mut()?;
             Some(events.begin((*self.site).event_site, callee, self.args, self.n_args + self.n_keywords()))
         }
     }
@@ -336,8 +337,24 @@ impl Call {
         }
     }
 
-    unsafe fn before(&self, recorder: &mut Recorder, unit: u32, flags: u32) -> Snapshots {
+    /// The call draws from the iterators and calls the functions that it is given.
+    unsafe fn advance(&self, unit: u32, flags: u32) {
+        if flags & flag::CONSUMES_ARGUMENTS != 0 {
+            // SAFETY: arguments are alive.
+            unsafe {
+                for i in 0..self.n_args + self.n_keywords() {
+                    super::draw::advance(unit, self.argument(i));
+                }
+            }
+        }
+    }
+
+    unsafe fn before(&self, unit: u32, flags: u32) -> Snapshots {
         let mut snapshots = Snapshots::new();
+        // SAFETY: the lock is held; the resolver may have run meanwhile.
+        let Some(recorder) = (unsafe { recorder() }) else {
+            return snapshots;
+        };
         // SAFETY: arguments are alive; nothing here runs user code.
         unsafe {
             let n_all = self.n_args + self.n_keywords();
@@ -349,15 +366,12 @@ impl Call {
                 if flags & flag::READS_ARGUMENTS != 0 {
                     recorder.read_deep(unit, argument, Reach::Everything);
                 }
-                if flags & flag::CONSUMES_ARGUMENTS != 0 {
-                    super::heap::advance(recorder, unit, argument);
-                }
             }
             if flags & flag::OBSERVE != 0 {
                 let parts = std::iter::once(self.receiver).chain((0..n_all).map(|i| self.argument(i)));
                 for part in parts {
                     if !part.is_null() && observe::worthwhile(part) {
-                        snapshots.push((part, observe::of(part)));
+                        snapshots.push((part, observe::details(part)));
                     }
                 }
             }
@@ -374,13 +388,15 @@ impl Call {
             unsafe { self.conclude(unit, spec_id, &mut flags) };
         }
         // SAFETY: as above.
-        let Some(recorder) = (unsafe { recorder() }) else { return };
+        let Some(recorder) = (unsafe { recorder() }) else {
+            return;
+        };
         let (source, statement) = unsafe { ((*self.site).source, (*self.site).statement) };
         // SAFETY: arguments are alive through the call.
         unsafe {
-            for &(part, snapshot) in before {
-                if observe::of(part) != snapshot {
-                    self.write(recorder, unit, part);
+            for (part, snapshot) in before {
+                for object in observe::changed(*part, snapshot) {
+                    self.write(recorder, unit, object);
                 }
             }
             if flags & flag::WRITES_RECEIVER != 0 && !self.receiver.is_null() {
@@ -438,7 +454,9 @@ impl Call {
                 return;
             };
             let args = (0..self.n_args).map(|i| Bound::from_borrowed_ptr(py, self.argument(i)));
-            let Ok(args) = PyTuple::new(py, args.collect::<Vec<_>>()) else { return };
+            let Ok(args) = PyTuple::new(py, args.collect::<Vec<_>>()) else {
+                return;
+            };
             let keywords = PyDict::new(py);
             for i in 0..self.n_keywords() {
                 let name = Bound::from_borrowed_ptr(py, ffi::PyTuple_GetItem(self.kwnames, i as isize));
@@ -452,7 +470,9 @@ impl Call {
             let said = said.and_then(|said| said.extract::<effects::Conclusion>());
             let Some(recorder) = recorder() else { return };
             recorder.resolving = false;
-            let Ok((bits, written, uses)) = said else { return };
+            let Ok((bits, written, uses)) = said else {
+                return;
+            };
             *flags = bits & !(flag::WRITES_ARGUMENT | flag::RANDOM | flag::MODULE_STATE | flag::ENVIRONMENT);
             for object in &written {
                 self.write(recorder, unit, object.as_ptr());

@@ -4,9 +4,10 @@
 
 use pyo3::ffi;
 
+use super::draw;
 use super::site::Site;
 use crate::recorder::units::{current_unit, hot, unit_changed};
-use crate::recorder::walk::{is_atom, Below, Family, Reach};
+use crate::recorder::walk::{is_atom, Family, Reach};
 use crate::recorder::writes::{bit, recent_slot, Strength, WHOLE};
 use crate::recorder::{recorder, walk, Recorder};
 use clew_trace::FlowKind;
@@ -29,6 +30,7 @@ pub unsafe fn look(site: &Site, object: *mut ffi::PyObject) {
         let tp = ffi::Py_TYPE(object);
         if bit((*hot).old, (*hot).mask, object as usize)
             || bit((*hot).old, (*hot).mask, tp as usize)
+            || (*tp).tp_flags & ffi::Py_TPFLAGS_TYPE_SUBCLASS != 0
             || tp == (*hot).ndarray
             || (*hot).families
         {
@@ -51,23 +53,40 @@ unsafe fn look_closer(site: &Site, object: *mut ffi::PyObject) {
         match recorder.family(tp) {
             Family::Plain | Family::User => {
                 read_keys(recorder, unit, site, object as usize);
-                // A class keeps what its instances do not: attributes found on the type.
-                let mut base = tp;
-                while !base.is_null() && (*base).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE != 0 {
-                    read_keys(recorder, unit, site, base as usize);
-                    base = (*base).tp_base;
+                // Classes keep what their instances and subclasses do not.
+                read_bases(recorder, unit, site, tp);
+                if (*tp).tp_flags & ffi::Py_TPFLAGS_TYPE_SUBCLASS != 0 {
+                    read_bases(recorder, unit, site, object.cast());
                 }
             }
-            Family::Array | Family::Figure | Family::MemoryView => {
+            Family::Array | Family::Figure | Family::MemoryView | Family::Window | Family::Memory => {
                 let owner = recorder.owner(object);
                 recorder.read_address(unit, owner as usize, WHOLE, FlowKind::View);
             }
             Family::Frame => {
-                if site.keys.is_empty() {
+                // What is not a column (`iloc`, `index`, a method) shows all of it.
+                if site.keys.is_empty() || site.keys.iter().any(|key| recorder.is_attribute(tp, *key)) {
                     recorder.read_deep(unit, object, Reach::Everything);
                 } else {
                     read_keys(recorder, unit, site, object as usize);
                 }
+            }
+        }
+    }
+}
+
+/// Looks at the classes in which attributes of `tp` are looked up.
+unsafe fn read_bases(recorder: &mut Recorder, unit: u32, site: &Site, tp: *mut ffi::PyTypeObject) {
+    // SAFETY: the tuple of a live type's bases is live; nothing runs meanwhile.
+    unsafe {
+        let order = (*tp).tp_mro;
+        if (*tp).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE == 0 || order.is_null() {
+            return;
+        }
+        for i in 0..ffi::PyTuple_Size(order) {
+            let base = ffi::PyTuple_GetItem(order, i).cast::<ffi::PyTypeObject>();
+            if (*base).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE != 0 {
+                read_keys(recorder, unit, site, base as usize);
             }
         }
     }
@@ -114,9 +133,7 @@ pub unsafe extern "C" fn read(_site: *mut ffi::PyObject, object: *mut ffi::PyObj
         }
         if (*tp).tp_iternext.is_some() {
             // `x in iterator` advances it.
-            if let Some(recorder) = recorder() {
-                advance(recorder, (*hot).unit, object);
-            }
+            draw::advance((*hot).unit, object);
         }
         ffi::Py_NewRef(object)
     }
@@ -129,12 +146,9 @@ pub unsafe extern "C" fn consume(site: *mut ffi::PyObject, object: *mut ffi::PyO
         if !is_atom(ffi::Py_TYPE(object)) {
             look(&*site.cast::<Site>(), object);
             if !is_container(ffi::Py_TYPE(object)) {
-                let unit = current_unit();
-                if let Some(recorder) = recorder() {
-                    // A view or an iterator shows what it was made of.
-                    recorder.read_deep(unit, object, Reach::NotUserObjects);
-                    advance(recorder, unit, object);
-                }
+                // A view or an iterator shows what it was made of.
+                walk::read_deep_now(object, Reach::NotUserObjects);
+                draw::advance(current_unit(), object);
             }
         }
         ffi::Py_NewRef(object)
@@ -150,37 +164,6 @@ unsafe fn is_container(tp: *mut ffi::PyTypeObject) -> bool {
             || tp == &raw mut ffi::PyDict_Type
             || tp == &raw mut ffi::PySet_Type
             || tp == &raw mut ffi::PyFrozenSet_Type
-    }
-}
-
-/// An iterator that is advanced is written, and so are the iterators it draws from.
-///
-/// # Safety
-/// The interpreter lock is held; `object` is alive.
-pub unsafe fn advance(recorder: &mut Recorder, unit: u32, object: *mut ffi::PyObject) {
-    // SAFETY: as promised; nothing here runs user code.
-    unsafe {
-        if !is_iterator(object) {
-            return;
-        }
-        let mut iterators = Vec::new();
-        walk::reachable(object, 64, |part| {
-            if is_iterator(part) {
-                iterators.push(part);
-            }
-            Below::Follow
-        });
-        for iterator in iterators {
-            recorder.write(unit, iterator, WHOLE, Strength::Updates);
-        }
-    }
-}
-
-unsafe fn is_iterator(object: *mut ffi::PyObject) -> bool {
-    // SAFETY: slots of a live type.
-    unsafe {
-        let tp = ffi::Py_TYPE(object);
-        !is_atom(tp) && (*tp).tp_flags & ffi::Py_TPFLAGS_TYPE_SUBCLASS == 0 && ffi::PyIter_Check(object) != 0
     }
 }
 
@@ -216,6 +199,7 @@ pub unsafe extern "C" fn write(site: *mut ffi::PyObject, object: *mut ffi::PyObj
         let key = (*site).key;
         if (*hot).recent[recent_slot(object as usize, key)] != (object as usize, key) {
             if let Some(recorder) = recorder() {
+                watch_foreign_store(recorder, object);
                 // Items are ordered and keys compare: only an attribute's old value is gone without a trace.
                 let is_item = key == WHOLE || (*ffi::Py_TYPE(object)).tp_flags & ffi::Py_TPFLAGS_DICT_SUBCLASS != 0;
                 let strength = if is_item || (*site).update { Strength::Updates } else { Strength::Replaces };
@@ -227,6 +211,29 @@ pub unsafe extern "C" fn write(site: *mut ffi::PyObject, object: *mut ffi::PyObj
             attribute_in_place(site, object);
         }
         ffi::Py_NewRef(object)
+    }
+}
+
+/// A store that foreign Python code carries out may change more than the object: what it holds is compared later.
+unsafe fn watch_foreign_store(recorder: &mut Recorder, object: *mut ffi::PyObject) {
+    // SAFETY: slots of a live type.
+    unsafe {
+        let tp = ffi::Py_TYPE(object);
+        if (*tp).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE == 0 || (*tp).tp_flags & ffi::Py_TPFLAGS_TYPE_SUBCLASS != 0 {
+            return;
+        }
+        let items = (*tp).tp_as_mapping;
+        let plain_items = items.is_null()
+            || (*items).mp_ass_subscript.is_none()
+            || [&raw mut ffi::PyDict_Type, &raw mut ffi::PyList_Type].iter().any(|base| {
+                (*(**base).tp_as_mapping).mp_ass_subscript.map(|f| f as usize)
+                    == (*items).mp_ass_subscript.map(|f| f as usize)
+            });
+        let plain_attributes =
+            (*tp).tp_setattro.map(|f| f as usize) == Some(ffi::PyObject_GenericSetAttr as *const () as usize);
+        if !(plain_items && plain_attributes) && recorder.family(tp) == Family::Plain {
+            recorder.watch(object);
+        }
     }
 }
 

@@ -9,8 +9,8 @@
 use pyo3::ffi;
 use std::sync::OnceLock;
 
-use super::heap;
 use super::site::Site;
+use super::{draw, heap};
 use crate::recorder::units::{current_unit, enter_unit};
 use crate::recorder::writes::{Strength, WHOLE};
 use crate::recorder::{recorder, walk};
@@ -149,10 +149,7 @@ unsafe extern "C" fn next(object: *mut ffi::PyObject) -> *mut ffi::PyObject {
             enter_unit((*site).unit);
         }
         if (*this).container.is_null() {
-            let unit = current_unit();
-            if let Some(recorder) = recorder() {
-                heap::advance(recorder, unit, (*this).inner);
-            }
+            draw::advance(current_unit(), (*this).inner);
         } else {
             heap::look(&*site, (*this).container);
         }

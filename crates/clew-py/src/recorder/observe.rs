@@ -1,12 +1,12 @@
 //! Was an object changed by a call that nobody has described? A snapshot before and after tells.
 //!
-//! A snapshot hashes the identities of what is reachable, the values of atoms and samples of buffers, up to a
-//! budget, without calling any user code.
+//! A snapshot hashes, for each object that is reachable, the identities of what it refers to, the values of atoms
+//! and samples of buffers, up to a budget, without calling any user code.
 
 #![allow(unsafe_code)]
 
 use pyo3::ffi;
-use rustc_hash::{FxHashSet, FxHasher};
+use rustc_hash::{FxHashMap, FxHasher};
 use std::collections::VecDeque;
 use std::ffi::{c_int, c_void};
 use std::hash::Hasher;
@@ -20,25 +20,28 @@ const BUDGET: usize = 1_500;
 const WHOLE_BYTES: usize = 1 << 16;
 const N_SAMPLES: usize = 512;
 
-struct Snapshot {
+/// The state of each object that a snapshot reached, by address.
+pub type Details = FxHashMap<usize, u64>;
+
+struct Visit {
     hasher: FxHasher,
     queue: VecDeque<*mut ffi::PyObject>,
 }
 
-unsafe extern "C" fn visit(object: *mut ffi::PyObject, snapshot: *mut c_void) -> c_int {
-    // SAFETY: `snapshot` is the value passed to `tp_traverse` by `of`.
+unsafe extern "C" fn visit(object: *mut ffi::PyObject, visit: *mut c_void) -> c_int {
+    // SAFETY: `visit` is the value passed to `tp_traverse` by `details`.
     unsafe {
         if !object.is_null() {
-            let snapshot = &mut *snapshot.cast::<Snapshot>();
-            snapshot.hasher.write_usize(object as usize);
+            let visit = &mut *visit.cast::<Visit>();
+            visit.hasher.write_usize(object as usize);
             let tp = ffi::Py_TYPE(object);
             if tp == &raw mut ffi::PyFloat_Type {
-                snapshot.hasher.write_u64((*object.cast::<ffi::PyFloatObject>()).ob_fval.to_bits());
+                visit.hasher.write_u64((*object.cast::<ffi::PyFloatObject>()).ob_fval.to_bits());
             } else if tp == &raw mut ffi::PyLong_Type {
                 let mut overflow = 0;
-                snapshot.hasher.write_i64(ffi::PyLong_AsLongLongAndOverflow(object, &raw mut overflow));
+                visit.hasher.write_i64(ffi::PyLong_AsLongLongAndOverflow(object, &raw mut overflow));
             } else if !walk::is_atom(tp) {
-                snapshot.queue.push_back(object);
+                visit.queue.push_back(object);
             }
         }
     }
@@ -61,51 +64,78 @@ pub unsafe fn worthwhile(object: *mut ffi::PyObject) -> bool {
     }
 }
 
-/// A number that changes when the object's state changes, as far as the budget reaches.
+/// A number for each object reachable from `root`, as far as the budget reaches, that changes when its state does.
 ///
 /// # Safety
 /// The interpreter lock is held and `root` is alive.
-pub unsafe fn of(root: *mut ffi::PyObject) -> u64 {
-    let mut snapshot = Snapshot { hasher: FxHasher::default(), queue: VecDeque::from([root]) };
-    let mut seen = FxHashSet::default();
+pub unsafe fn details(root: *mut ffi::PyObject) -> Details {
+    let mut states = Details::default();
+    let mut walk = Visit { hasher: FxHasher::default(), queue: VecDeque::from([root]) };
     // SAFETY: everything in the queue is reachable from `root` and nothing runs in between.
     unsafe {
-        while let Some(object) = snapshot.queue.pop_front() {
-            if !seen.insert(object as usize) {
-                continue;
-            }
-            if seen.len() > BUDGET {
+        while let Some(object) = walk.queue.pop_front() {
+            if states.len() >= BUDGET {
                 break;
             }
-            let tp = ffi::Py_TYPE(object);
-            let flags = (*tp).tp_flags;
-            snapshot.hasher.write_usize(tp as usize);
-            if flags & (ffi::Py_TPFLAGS_LIST_SUBCLASS | ffi::Py_TPFLAGS_TUPLE_SUBCLASS) != 0 {
-                snapshot.hasher.write_isize((*object.cast::<ffi::PyVarObject>()).ob_size);
-            } else if flags & ffi::Py_TPFLAGS_DICT_SUBCLASS != 0 {
-                snapshot.hasher.write_isize((*object.cast::<ffi::PyDictObject>()).ma_used);
-            }
-            if flags & ffi::Py_TPFLAGS_TYPE_SUBCLASS != 0
-                || tp == &raw mut ffi::PyFunction_Type
-                || tp == &raw mut ffi::PyCode_Type
-                || tp == &raw mut ffi::PyFrame_Type
-                || ffi::PyModule_Check(object) != 0
-            {
+            if states.contains_key(&(object as usize)) {
                 continue;
             }
-            if flags & ffi::Py_TPFLAGS_HAVE_GC != 0 {
-                if let Some(traverse) = (*tp).tp_traverse {
-                    let pointer: *mut Snapshot = &raw mut snapshot;
-                    traverse(object, visit, pointer.cast());
-                }
-            }
-            let is_array = !(*hot()).ndarray.is_null() && ffi::PyType_IsSubtype(tp, (*hot()).ndarray) != 0;
-            if is_array || tp == &raw mut ffi::PyByteArray_Type {
-                buffer(object, is_array, &mut snapshot.hasher);
-            }
+            walk.hasher = FxHasher::default();
+            state(object, &mut walk);
+            states.insert(object as usize, walk.hasher.finish());
         }
     }
-    snapshot.hasher.finish()
+    states
+}
+
+/// Hashes what the object holds itself and queues what it refers to.
+unsafe fn state(object: *mut ffi::PyObject, walk: &mut Visit) {
+    // SAFETY: as for `details`.
+    unsafe {
+        let tp = ffi::Py_TYPE(object);
+        let flags = (*tp).tp_flags;
+        walk.hasher.write_usize(tp as usize);
+        if flags & (ffi::Py_TPFLAGS_LIST_SUBCLASS | ffi::Py_TPFLAGS_TUPLE_SUBCLASS) != 0 {
+            walk.hasher.write_isize((*object.cast::<ffi::PyVarObject>()).ob_size);
+        } else if flags & ffi::Py_TPFLAGS_DICT_SUBCLASS != 0 {
+            walk.hasher.write_isize((*object.cast::<ffi::PyDictObject>()).ma_used);
+        }
+        if flags & ffi::Py_TPFLAGS_TYPE_SUBCLASS != 0
+            || tp == &raw mut ffi::PyFunction_Type
+            || tp == &raw mut ffi::PyCode_Type
+            || tp == &raw mut ffi::PyFrame_Type
+            || ffi::PyModule_Check(object) != 0
+        {
+            return;
+        }
+        if flags & ffi::Py_TPFLAGS_HAVE_GC != 0 {
+            if let Some(traverse) = (*tp).tp_traverse {
+                let pointer: *mut Visit = &raw mut *walk;
+                traverse(object, visit, pointer.cast());
+            }
+        }
+        let is_array = !(*hot()).ndarray.is_null() && ffi::PyType_IsSubtype(tp, (*hot()).ndarray) != 0;
+        if is_array || ffi::PyObject_CheckBuffer(object) != 0 {
+            buffer(object, is_array, &mut walk.hasher);
+        }
+    }
+}
+
+/// The objects reachable from `root` whose state is not what it was.
+///
+/// # Safety
+/// The interpreter lock is held and `root` is alive. The objects are borrowed: alive while nothing runs.
+pub unsafe fn changed(root: *mut ffi::PyObject, before: &Details) -> Vec<*mut ffi::PyObject> {
+    // SAFETY: as promised.
+    let now = unsafe { details(root) };
+    let mut found: Vec<usize> = Vec::new();
+    for (&address, state) in before {
+        if now.get(&address).is_some_and(|it| it != state) {
+            found.push(address);
+        }
+    }
+    found.sort_unstable();
+    found.into_iter().map(|address| address as *mut ffi::PyObject).collect()
 }
 
 unsafe fn buffer(object: *mut ffi::PyObject, is_array: bool, hasher: &mut FxHasher) {

@@ -117,7 +117,7 @@ pub fn unit_changed() {
         }
         if let Some(recorder) = recorder() {
             recorder.check_random(hot.unit);
-            recorder.check_defaultdicts(hot.unit);
+            recorder.check_watched(hot.unit);
             hot.unit = unit;
             recorder.written.age();
             recorder.walks.clear();

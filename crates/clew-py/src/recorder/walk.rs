@@ -6,7 +6,7 @@
 #![allow(unsafe_code)]
 
 use pyo3::ffi;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::ffi::{c_int, c_void};
 
 use super::units::hot;
@@ -35,16 +35,22 @@ pub enum Family {
     Frame,
     /// In the object that lent its buffer.
     MemoryView,
+    /// In the object named by its `base` (an element or iterator of an array).
+    Window,
+    /// In memory that any object of `ctypes` may show.
+    Memory,
 }
 
 /// A direct-mapped memory of types' families: a hash table look-up is too slow for a hook.
 pub struct FamilyMemory {
     slots: [(usize, Family); 256],
+    /// Whether an object of this type has this key as an attribute of its type.
+    attributes: FxHashMap<(usize, u32), bool>,
 }
 
 impl Default for FamilyMemory {
     fn default() -> Self {
-        Self { slots: [(0, Family::Plain); 256] }
+        Self { slots: [(0, Family::Plain); 256], attributes: FxHashMap::default() }
     }
 }
 
@@ -247,6 +253,10 @@ impl Recorder {
         let family = unsafe {
             if tp == &raw mut ffi::PyMemoryView_Type {
                 Family::MemoryView
+            } else if is_window(tp) {
+                Family::Window
+            } else if !foreign_data(tp).is_null() {
+                Family::Memory
             } else if (*tp).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE == 0 && !is_ndarray(tp) {
                 Family::Plain
             } else {
@@ -268,6 +278,29 @@ impl Recorder {
         }
         self.types.slots[(tp as usize >> 4) & 255] = (tp as usize, family);
         family
+    }
+
+    /// Whether the type itself has an attribute of the key's name.
+    ///
+    /// # Safety
+    /// The interpreter lock is held and `tp` is a live type.
+    pub unsafe fn is_attribute(&mut self, tp: *mut ffi::PyTypeObject, key: u32) -> bool {
+        if key == WHOLE {
+            return false;
+        }
+        if let Some(&known) = self.types.attributes.get(&(tp as usize, key)) {
+            return known;
+        }
+        let name = &self.key_names[key as usize - 1];
+        // SAFETY: the text is copied; looking up on the type runs no user code.
+        let found = unsafe {
+            let name = ffi::PyUnicode_FromStringAndSize(name.as_ptr().cast(), name.len() as isize);
+            let found = !name.is_null() && !crate::hooks::callee::type_lookup(tp, name).is_null();
+            ffi::Py_XDECREF(name);
+            found
+        };
+        self.types.attributes.insert((tp as usize, key), found);
+        found
     }
 
     /// Whether the type and its bases, up to `object`, were made in sources of this recording.
@@ -298,7 +331,23 @@ impl Recorder {
         unsafe {
             match self.family(ffi::Py_TYPE(object)) {
                 Family::Plain | Family::User | Family::Frame => object,
-                Family::Array => array_owner(object),
+                Family::Array => {
+                    let base = array_owner(object);
+                    if base == object {
+                        object
+                    } else {
+                        self.owner(base)
+                    }
+                }
+                Family::Window => {
+                    let base = base_of(object);
+                    if base.is_null() || base == object {
+                        object
+                    } else {
+                        self.owner(base)
+                    }
+                }
+                Family::Memory => foreign_data(ffi::Py_TYPE(object)).cast(),
                 Family::Figure => figure_of(object),
                 Family::MemoryView => {
                     let view = &raw const (*object.cast::<MemoryViewHead>()).view;
@@ -392,14 +441,42 @@ impl Recorder {
                 return;
             }
             match self.family(tp) {
-                Family::Plain | Family::User => self.write_address(unit, object as usize, key, strength),
-                Family::Array | Family::Figure | Family::MemoryView => {
+                Family::Plain | Family::User => {
+                    if (*tp).tp_flags & ffi::Py_TPFLAGS_TYPE_SUBCLASS != 0 {
+                        // Instances of subclasses show it, too: looks must go through all classes of an object.
+                        (*hot()).families |= !(*object.cast::<ffi::PyTypeObject>()).tp_subclasses.is_null();
+                    }
+                    self.write_address(unit, object as usize, key, strength);
+                }
+                Family::Array | Family::Figure | Family::MemoryView | Family::Window => {
                     let owner = self.owner(object);
-                    (*hot()).families |= self.family(tp) != Family::Array;
+                    // Frames may stand on the array.
+                    (*hot()).families |= self.family(tp) != Family::Array || is_loaded(c"pandas");
                     self.write_address(unit, owner as usize, WHOLE, Strength::Updates);
+                }
+                Family::Memory => {
+                    (*hot()).families = true;
+                    let owner = self.owner(object);
+                    self.write_address(unit, owner as usize, WHOLE, Strength::Updates);
+                    // What lent its buffer is changed with it.
+                    let mut lenders = Vec::new();
+                    reachable(object, 500, |part| {
+                        let tp = ffi::Py_TYPE(part);
+                        if tp == &raw mut ffi::PyByteArray_Type
+                            || matches!(self.family(tp), Family::Array | Family::MemoryView)
+                        {
+                            lenders.push(part);
+                        }
+                        Below::Follow
+                    });
+                    for lender in lenders {
+                        let owner = self.owner(lender);
+                        self.write_address(unit, owner as usize, WHOLE, Strength::Updates);
+                    }
                 }
                 Family::Frame => {
                     (*hot()).families = true;
+                    let key = if self.is_attribute(tp, key) { WHOLE } else { key };
                     self.write_address(unit, object as usize, key, Strength::Updates);
                     let mut arrays = Vec::new();
                     reachable(object, 500, |part| {
@@ -461,6 +538,9 @@ unsafe fn array_owner(array: *mut ffi::PyObject) -> *mut ffi::PyObject {
             if base.is_null() {
                 return current;
             }
+            if std::ffi::CStr::from_ptr((*ffi::Py_TYPE(base)).tp_name).to_bytes() == b"numpy.nditer" {
+                return operand_of(base, (*current.cast::<ArrayHead>()).data);
+            }
             let ndarray = (*hot()).ndarray;
             if ndarray.is_null() || ffi::PyType_IsSubtype(ffi::Py_TYPE(base), ndarray) == 0 {
                 return base;
@@ -468,6 +548,86 @@ unsafe fn array_owner(array: *mut ffi::PyObject) -> *mut ffi::PyObject {
             current = base;
         }
         current
+    }
+}
+
+/// The array in which an iterator over several arrays found the element at `data` (borrowed), or the iterator.
+unsafe fn operand_of(iterator: *mut ffi::PyObject, data: *mut u8) -> *mut ffi::PyObject {
+    // SAFETY: the iterator refers to its operands, which are arrays; errors are cleared.
+    unsafe {
+        let operands = ffi::PyObject_GetAttrString(iterator, c"operands".as_ptr());
+        if operands.is_null() {
+            ffi::PyErr_Clear();
+            return iterator;
+        }
+        let mut found = iterator;
+        for i in 0..ffi::PyTuple_Size(operands) {
+            let operand = ffi::PyTuple_GetItem(operands, i);
+            let head = operand.cast::<ArrayHead>();
+            let (mut first, mut last) = ((*head).data, (*head).data);
+            for axis in 0..(*head).nd as usize {
+                let reach = (*(*head).dimensions.add(axis) - 1) * *(*head).strides.add(axis);
+                if reach < 0 {
+                    first = first.offset(reach);
+                } else {
+                    last = last.offset(reach);
+                }
+            }
+            if first <= data && data <= last {
+                found = operand;
+            }
+        }
+        ffi::Py_DECREF(operands);
+        found
+    }
+}
+
+/// Whether the program has imported a module.
+unsafe fn is_loaded(module: &std::ffi::CStr) -> bool {
+    // SAFETY: the module dictionary is alive; errors are cleared.
+    unsafe {
+        let found = ffi::PyDict_GetItemString(ffi::PyImport_GetModuleDict(), module.as_ptr());
+        !found.is_null()
+    }
+}
+
+/// Whether objects of the type show part of an array and name it as their `base`.
+unsafe fn is_window(tp: *mut ffi::PyTypeObject) -> bool {
+    // SAFETY: `tp_name` of a live type is a C string.
+    let name = unsafe { std::ffi::CStr::from_ptr((*tp).tp_name).to_bytes() };
+    matches!(name, b"numpy.void" | b"numpy.flatiter" | b"numpy.record")
+}
+
+/// The attribute `base` (borrowed, alive as long as the object), or null.
+unsafe fn base_of(object: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: the object refers to its base; errors are cleared.
+    unsafe {
+        let base = ffi::PyObject_GetAttrString(object, c"base".as_ptr());
+        if base.is_null() {
+            ffi::PyErr_Clear();
+            return base;
+        }
+        ffi::Py_DECREF(base);
+        if base == ffi::Py_None() {
+            std::ptr::null_mut()
+        } else {
+            base
+        }
+    }
+}
+
+/// The base type of all data of `ctypes`, if the type descends from it.
+unsafe fn foreign_data(tp: *mut ffi::PyTypeObject) -> *mut ffi::PyTypeObject {
+    // SAFETY: bases of a live type are live, and names of types are C strings.
+    unsafe {
+        let mut base = tp;
+        while !base.is_null() {
+            if std::ffi::CStr::from_ptr((*base).tp_name).to_bytes() == b"_ctypes._CData" {
+                return base;
+            }
+            base = (*base).tp_base;
+        }
+        base
     }
 }
 

@@ -85,6 +85,17 @@ impl Written {
         self.entries.contains_key(&address)
     }
 
+    /// Makes the object's death known, without a writer.
+    pub fn follow(&mut self, address: usize) {
+        self.entries.entry(address).or_insert(Entry { first: (WHOLE, NO_UNIT), more: None });
+        // SAFETY: hooks run with the interpreter lock held; the bitmaps have `mask + 1` bits.
+        unsafe {
+            let hot = &mut *hot();
+            hot.n_known = self.entries.len();
+            set_bit(hot.known, hot.mask, address);
+        }
+    }
+
     /// All units that wrote anything that is still alive.
     pub fn all_writers(&self) -> Vec<u32> {
         let mut units: Vec<u32> = self.entries.values().flat_map(Entry::iter).map(|(_, unit)| unit).collect();
@@ -150,7 +161,9 @@ impl Written {
 impl Recorder {
     /// Records that the running unit reads `key` of the object at `address`.
     pub fn read_address(&mut self, unit: u32, address: usize, key: u32, kind: FlowKind) {
-        let Some(entry) = self.written.entries.get(&address) else { return };
+        let Some(entry) = self.written.entries.get(&address) else {
+            return;
+        };
         let wanted = |k: u32| key == WHOLE || k == WHOLE || k == key;
         let (k, writer) = entry.first;
         let first = (wanted(k) && writer != unit).then_some(writer);
@@ -202,37 +215,6 @@ impl Recorder {
         if fresh {
             self.written.pending.push(address);
             self.walks.clear();
-        }
-    }
-}
-
-impl Recorder {
-    /// An item of a `defaultdict` is about to be loaded, which may add it: its size is compared when the unit ends.
-    pub fn watch_defaultdict(&mut self, address: usize, size: isize) {
-        if self.defaultdicts.iter().any(|known| known.0 == address) {
-            return;
-        }
-        // The entry makes its death known; it has no writer.
-        let entry = Entry { first: (WHOLE, NO_UNIT), more: None };
-        self.written.entries.entry(address).or_insert(entry);
-        // SAFETY: hooks run with the interpreter lock held; the bitmaps have `mask + 1` bits.
-        unsafe {
-            let hot = &mut *hot();
-            hot.n_known = self.written.entries.len();
-            set_bit(hot.known, hot.mask, address);
-        }
-        self.defaultdicts.push((address, size));
-    }
-
-    /// Those that grew were written by `unit`, which ends.
-    pub fn check_defaultdicts(&mut self, unit: u32) {
-        for (address, size) in std::mem::take(&mut self.defaultdicts) {
-            // SAFETY: an entry means that the dictionary is alive.
-            let grew = self.written.contains(address)
-                && unsafe { (*(address as *const pyo3::ffi::PyDictObject)).ma_used } != size;
-            if grew {
-                self.write_address(unit, address, WHOLE, Strength::Updates);
-            }
         }
     }
 }

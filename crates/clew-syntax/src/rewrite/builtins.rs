@@ -48,7 +48,9 @@ pub(super) fn builtin(name: &str, arguments: usize) -> Option<Known> {
     match name {
         "isinstance" | "issubclass" | "callable" | "id" => known(Atomic, Reference, Reference),
         "type" if arguments == 1 => known(Anything, Reference, Reference),
-        "len" | "hasattr" => known(Atomic, Shallow, Reference),
+        // The length of a view or a window is that of what it shows.
+        "len" => known(Atomic, Items, Reference),
+        "hasattr" => known(Atomic, Shallow, Reference),
         "int" | "float" | "complex" | "bool" | "str" | "repr" | "ascii" | "bytes" | "ord" | "chr" | "hash" | "hex"
         | "oct" | "bin" | "format" => known(Atomic, Content, Content),
         "range" => known(Atomic, Content, Content),
@@ -56,14 +58,15 @@ pub(super) fn builtin(name: &str, arguments: usize) -> Option<Known> {
         "slice" | "object" => known(Fresh, Reference, Reference),
         "property" | "staticmethod" | "classmethod" => known(Fresh, Reference, Reference),
         "getattr" if arguments >= 2 => known(Anything, Shallow, Reference),
-        "min" | "max" if arguments == 1 => known(Anything, Items, Reference),
-        "min" | "max" => known(Anything, Content, Content),
-        "sum" => known(Anything, Items, Content),
-        "any" | "all" => known(Atomic, Items, Reference),
-        "list" | "tuple" | "set" | "frozenset" | "dict" | "sorted" => known(Fresh, Items, Reference),
+        // These compare, add, test, hash or unpack the items.
+        "min" | "max" | "sum" => known(Anything, Content, Content),
+        "any" | "all" => known(Atomic, Content, Reference),
+        "set" | "frozenset" | "dict" | "sorted" => known(Fresh, Content, Reference),
+        "list" | "tuple" => known(Fresh, Items, Reference),
         "enumerate" | "reversed" => known(Fresh, Items, Reference),
         "zip" => known(Fresh, Items, Items),
-        "map" | "filter" => known(Fresh, Reference, Items),
+        // What is called may be foreign: it is seen by whoever draws from the iterator.
+        "map" | "filter" => known(Anything, Reference, Content),
         "next" => known(Anything, Items, Reference),
         "iter" if arguments == 1 => known(Anything, Items, Reference),
         _ if is_exception(name) => known(Fresh, Reference, Reference),

@@ -89,8 +89,9 @@ pub(super) enum Covered {
 
 impl Seen {
     /// Whether a look at some attributes or items is covered; the caller reports the hook with [`Self::saw`].
-    pub(super) fn see(&self, variable: Variable) -> Covered {
+    pub(super) fn see(&self, variable: Variable, key: Option<NameId>) -> Covered {
         match self.looks.get(&variable) {
+            Some(look) if key.is_some() && look.written.contains(&key) => Covered::Yes,
             Some(look) if look.is_known() || (look.seen && look.hooks.is_empty()) => Covered::Yes,
             Some(look) if look.seen => Covered::By(look.hooks.clone()),
             _ => Covered::No,
@@ -114,9 +115,7 @@ impl Seen {
     /// Whether the content was read; from here on it was.
     pub(super) fn read(&mut self, variable: Variable) -> bool {
         let look = self.looks.entry(variable).or_default();
-        let before = look.read || look.consumed;
-        look.read = true;
-        before
+        std::mem::replace(&mut look.read, true)
     }
 
     /// Whether the object was iterated; from here on it was.
@@ -139,8 +138,11 @@ impl Seen {
             return true;
         }
         look.written.push(key);
-        look.hooks.clear();
-        look.seen = true;
+        if key.is_none() {
+            // The hook of a store to any item looks at all of the object; that of an attribute only at the attribute.
+            look.hooks.clear();
+            look.seen = true;
+        }
         false
     }
 

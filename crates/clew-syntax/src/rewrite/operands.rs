@@ -40,10 +40,12 @@ impl<'a> Walker<'a> {
         if need == Need::Value || self.is_unshared(expr) {
             return;
         }
-        let Some(variable) = self.followed(&name.id) else { return self.operand(expr, need, |_| {}) };
+        let Some(variable) = self.followed(&name.id) else {
+            return self.operand(expr, need, |_| {});
+        };
         match need {
             Need::Value => {}
-            Need::See(key) => match self.seen.see(variable) {
+            Need::See(key) => match self.seen.see(variable, key) {
                 Covered::Yes => {}
                 Covered::By(hooks) => hooks.into_iter().for_each(|hook| self.extend_see(hook, key)),
                 Covered::No => {

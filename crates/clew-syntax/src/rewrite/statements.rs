@@ -3,6 +3,7 @@
 use super::blocks::{has_no_code, header, is_future_import, without_docstring};
 use super::kills::Kills;
 use super::operands::Need;
+use super::targets::Written;
 use super::walker::{Fragment, HookPlace, Walker};
 use crate::hooks::Hook;
 use clew_trace::{DefineKind, NameId, ScopeId, StatementKind};
@@ -373,12 +374,12 @@ impl<'a> Walker<'a> {
             }
             Expr::Attribute(attribute) => {
                 let key = self.name(&attribute.attr);
-                self.written_object(&attribute.value, Some(key), true);
+                self.written_object(&attribute.value, Some(key), Written::Updated);
                 self.expr(&stmt.value, Need::Read);
             }
             Expr::Subscript(subscript) => {
                 let key = self.string_key(&subscript.slice);
-                self.written_object(&subscript.value, key, true);
+                self.written_object(&subscript.value, key, Written::Updated);
                 self.changed_key(&subscript.slice);
                 self.expr(&stmt.value, Need::Read);
             }

@@ -7,6 +7,17 @@ use clew_trace::NameId;
 use ruff_python_ast::{Expr, ExprAttribute, ExprContext, ExprName};
 use ruff_text_size::{Ranged, TextRange};
 
+/// How an attribute or item is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Written {
+    /// It gets a new value.
+    Stored,
+    /// Its value is read and changed.
+    Updated,
+    /// It is deleted, which this hook looks up first.
+    Deleted(u32),
+}
+
 impl<'a> Walker<'a> {
     /// Walks a target that gets a value.
     pub(super) fn store(&mut self, target: &'a Expr) {
@@ -17,12 +28,12 @@ impl<'a> Walker<'a> {
                 if self.is_initialization(&attribute.value) {
                     self.note_store();
                 } else if !self.listed_object(attribute, key) {
-                    self.written_object(&attribute.value, Some(key), false);
+                    self.written_object(&attribute.value, Some(key), Written::Stored);
                 }
             }
             Expr::Subscript(subscript) => {
                 let key = self.string_key(&subscript.slice);
-                self.written_object(&subscript.value, key, false);
+                self.written_object(&subscript.value, key, Written::Stored);
                 self.subscript_key(&subscript.slice);
             }
             Expr::Starred(starred) => self.store(&starred.value),
@@ -37,6 +48,12 @@ impl<'a> Walker<'a> {
         match target {
             Expr::List(list) => list.elts.iter().for_each(|part| self.delete(part)),
             Expr::Tuple(tuple) => tuple.elts.iter().for_each(|part| self.delete(part)),
+            Expr::Attribute(attribute) => {
+                // Without the attribute there is nothing to delete.
+                let key = self.name(&attribute.attr);
+                let hook = self.see_hook(Some(key));
+                self.written_object(&attribute.value, Some(key), Written::Deleted(hook));
+            }
             _ => self.store(target),
         }
     }
@@ -50,7 +67,9 @@ impl<'a> Walker<'a> {
 
     /// A name was bound to the value of an expression, which may have made its object.
     pub(super) fn note_made(&mut self, name: &ExprName, value: &Expr) {
-        let Some(variable) = self.followed(&name.id) else { return };
+        let Some(variable) = self.followed(&name.id) else {
+            return;
+        };
         if let Some(container) = self.made_container(value) {
             self.seen.make(variable, container);
         } else if self.is_computed(value) {
@@ -60,27 +79,33 @@ impl<'a> Walker<'a> {
 
     /// Whether the expression is the new object in its `__init__`.
     fn is_initialization(&self, object: &Expr) -> bool {
-        let (Some(method), Expr::Name(name)) = (self.method, object) else { return false };
+        let (Some(method), Expr::Name(name)) = (self.method, object) else {
+            return false;
+        };
         method.initializes
             && self.activation == Some(method.receiver.0)
             && self.variable(&name.id) == Some(method.receiver)
     }
 
     /// Walks an object whose attribute or item is written.
-    pub(super) fn written_object(&mut self, object: &'a Expr, key: Option<NameId>, update: bool) {
+    pub(super) fn written_object(&mut self, object: &'a Expr, key: Option<NameId>, written: Written) {
         if self.is_unshared(object) {
             return self.expr(object, Need::Value);
         }
+        let update = written == Written::Updated;
         if let Expr::Name(name) = object {
             if let Some(variable) = self.followed(&name.id) {
                 let covered = self.seen.write(variable, key);
-                if covered && !update {
+                if covered && written == Written::Stored {
                     return self.note_store();
                 }
             }
         }
         let hook = self.hook(Hook::Write { statement: self.statement, key, update });
-        self.call_around(object, hook, |this| this.expr(object, Need::Value));
+        self.call_around(object, hook, |this| match written {
+            Written::Deleted(look) => this.call_around(object, look, |this| this.expr(object, Need::Value)),
+            Written::Stored | Written::Updated => this.expr(object, Need::Value),
+        });
     }
 
     /// Walks the object of an attribute that the compiler lists in the `__static_attributes__` of the class (3.13): that
@@ -92,7 +117,9 @@ impl<'a> Walker<'a> {
         if !is_listed || self.table.statement(self.statement).scope != self.scope {
             return false;
         }
-        let Some(place) = self.hook_place else { return false };
+        let Some(place) = self.hook_place else {
+            return false;
+        };
         if let Some(variable) = self.followed(SELF) {
             if self.seen.write(variable, Some(key)) {
                 self.note_store();

@@ -1,0 +1,125 @@
+//! Drawing from lazy objects: iterators that are advanced, and the foreign callables that run meanwhile.
+//!
+//! An iterator that is advanced is written, and so are the iterators that it draws from; what they go through is
+//! read. What it calls may be a
+//! bound method of a builtin container (`map(seen.add, items)`), which has no hook of its own.
+
+#![allow(unsafe_code)]
+
+use pyo3::ffi;
+
+use super::effects::flag;
+use crate::recorder::recorder;
+use crate::recorder::walk::{self, is_atom, Below};
+use crate::recorder::writes::{Strength, WHOLE};
+use clew_trace::FlowKind;
+
+/// Objects that are looked through for iterators and callables.
+const BUDGET: usize = 128;
+/// Sequences up to this length are looked through for iterators.
+const MOST_ITERATORS: isize = 16;
+
+/// Whether advancing the object can be seen.
+pub unsafe fn is_iterator(object: *mut ffi::PyObject) -> bool {
+    // SAFETY: slots of a live type.
+    unsafe {
+        let tp = ffi::Py_TYPE(object);
+        !is_atom(tp) && (*tp).tp_flags & ffi::Py_TPFLAGS_TYPE_SUBCLASS == 0 && ffi::PyIter_Check(object) != 0
+    }
+}
+
+/// Whether the object is a builtin function or method, or a partial application, that may stand in an argument.
+unsafe fn is_callback(object: *mut ffi::PyObject) -> bool {
+    // SAFETY: names of types are C strings.
+    unsafe {
+        ffi::PyCFunction_Check(object) != 0
+            || super::callee::is_foreign_method(object)
+            || std::ffi::CStr::from_ptr((*ffi::Py_TYPE(object)).tp_name).to_bytes() == b"functools.partial"
+    }
+}
+
+/// The running unit draws from `object`, if it is an iterator, or calls it, if it is a foreign callable.
+///
+/// # Safety
+/// The interpreter lock is held; `object` is alive; no reference to the recorder is.
+pub unsafe fn advance(unit: u32, object: *mut ffi::PyObject) {
+    // SAFETY: as promised; the walk runs no user code.
+    unsafe {
+        if is_atom(ffi::Py_TYPE(object)) {
+            return;
+        }
+        let draws = is_iterator(object);
+        if !draws && !is_callback(object) {
+            return;
+        }
+        let (mut iterators, mut callbacks, mut shown) = (Vec::new(), Vec::new(), Vec::new());
+        walk::reachable(object, BUDGET, |part| {
+            if is_iterator(part) {
+                iterators.push(part);
+            } else if is_callback(part) {
+                callbacks.push(part);
+            } else {
+                shown.push(part);
+                return if is_short(part) { Below::Follow } else { Below::Stop };
+            }
+            Below::Follow
+        });
+        if let Some(recorder) = recorder() {
+            for part in shown {
+                let owner = recorder.owner(part);
+                recorder.read_address(unit, owner as usize, WHOLE, FlowKind::Data);
+            }
+            for iterator in iterators {
+                recorder.write(unit, iterator, WHOLE, Strength::Updates);
+            }
+        }
+        for callback in callbacks {
+            called(unit, callback, object);
+        }
+    }
+}
+
+/// Whether the object may hold a few iterators, as the arguments of `zip` are held.
+unsafe fn is_short(object: *mut ffi::PyObject) -> bool {
+    // SAFETY: both kinds begin with their length.
+    unsafe {
+        (*ffi::Py_TYPE(object)).tp_flags & (ffi::Py_TPFLAGS_TUPLE_SUBCLASS | ffi::Py_TPFLAGS_LIST_SUBCLASS) != 0
+            && (*object.cast::<ffi::PyVarObject>()).ob_size <= MOST_ITERATORS
+    }
+}
+
+/// A foreign callable was called with something that is reachable from `root`.
+unsafe fn called(unit: u32, callable: *mut ffi::PyObject, root: *mut ffi::PyObject) {
+    // SAFETY: as for `advance`: `root` keeps all parts alive.
+    unsafe {
+        let receiver = super::callee::bound_receiver(callable);
+        let spec = super::callee::spec_of(callable, receiver, None);
+        let Some(recorder) = recorder() else { return };
+        let flags = recorder.specs.spec(spec).flags;
+        if flags & flag::WRITES_RECEIVER != 0 && !receiver.is_null() {
+            recorder.write(unit, receiver, WHOLE, Strength::Updates);
+        }
+        if flags & flag::WRITES_ARGUMENT != 0 {
+            let mut mutable = Vec::new();
+            walk::reachable(root, BUDGET, |part| {
+                if is_container(ffi::Py_TYPE(part)) {
+                    mutable.push(part);
+                }
+                Below::Follow
+            });
+            for part in mutable {
+                recorder.write(unit, part, WHOLE, Strength::Updates);
+            }
+        }
+    }
+}
+
+unsafe fn is_container(tp: *mut ffi::PyTypeObject) -> bool {
+    // SAFETY: flags of a live type.
+    unsafe {
+        (*tp).tp_flags & (ffi::Py_TPFLAGS_LIST_SUBCLASS | ffi::Py_TPFLAGS_DICT_SUBCLASS) != 0
+            || tp == &raw mut ffi::PySet_Type
+            || tp == &raw mut ffi::PyByteArray_Type
+            || tp == (*crate::recorder::units::hot()).ndarray
+    }
+}
