@@ -91,7 +91,7 @@ impl<'f, 'a> Effects<'f, 'a> {
         let mut uses = statement.uses.iter().filter(|site| !(is_definition && site.delayed));
         uses.any(|site| self.dangerous.contains(&self.in_scope(0, site.scope, site.name)))
             || statement.mentions.iter().any(|name| self.dangerous.contains(&self.named(0, *name)))
-            || self.implicit && statement.may_raise && !is_definition && !facts.touch(id).output
+            || self.implicit && statement.may_raise && !is_definition
             || self.in_with && statement.kind == StatementKind::With
     }
 
