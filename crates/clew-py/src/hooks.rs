@@ -95,7 +95,7 @@ definitions! {
     cell_write: marks::cell_write,
     cell_read: marks::cell_read,
     rebind: marks::rebind,
-    format_names: marks::format_names,
+    import: marks::import,
     method: callee::method,
     callee: callee::callee,
 }
@@ -228,10 +228,12 @@ pub unsafe fn make(
                 (*site).names = parts.texts(names);
                 (&raw mut (*definitions).rebind, site)
             }
-            Hook::FormatNames { statement, names } => {
+            Hook::Import { statement, module, names } => {
                 let site = parts.site(*statement);
-                (*site).names = parts.texts(names);
-                (&raw mut (*definitions).format_names, site)
+                (*site).key = recorder.key(parts.table.name(*module));
+                (*site).name = parts.interned(*module);
+                (*site).keys = parts.keys(recorder, names);
+                (&raw mut (*definitions).import, site)
             }
             Hook::Method { statement, name, logged } => {
                 let site = parts.site(*statement);

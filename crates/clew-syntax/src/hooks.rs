@@ -114,11 +114,13 @@ pub enum Hook {
         /// The variables.
         names: Vec<NameId>,
     },
-    /// `P(0)`: variables of the module that are about to be formatted by an f-string whose text is left alone.
-    FormatNames {
-        /// The unit.
+    /// `I(0)`: a module is about to be imported, which an earlier unit may have made or changed.
+    Import {
+        /// The import.
         statement: StatementId,
-        /// The variables.
+        /// The module's dotted name.
+        module: NameId,
+        /// What is taken from it by name.
         names: Vec<NameId>,
     },
     /// `C(object).name(...)`: a method is about to be called. May return a forwarder.

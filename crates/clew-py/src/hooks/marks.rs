@@ -195,15 +195,20 @@ pub unsafe extern "C" fn rebind(site: *mut ffi::PyObject, _zero: *mut ffi::PyObj
     }
 }
 
-/// Names that a format string of this statement reads.
-pub unsafe extern "C" fn format_names(site: *mut ffi::PyObject, _zero: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: called by the interpreter; the site is ours.
+/// A module is about to be imported: if it is loaded, what was put into it, and that it was put there, is read.
+pub unsafe extern "C" fn import(site: *mut ffi::PyObject, _zero: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: called by the interpreter; the site is ours; the module dictionary and what it holds are alive.
     unsafe {
         let site = site.cast::<Site>();
-        for name in &(*site).names {
-            let value = global(name);
-            if !value.is_null() {
-                crate::recorder::walk::read_deep_now(value, crate::recorder::walk::Reach::NotUserObjects);
+        let unit = current_unit();
+        let modules = ffi::PyImport_GetModuleDict();
+        let module = ffi::PyDict_GetItemWithError(modules, (*site).name);
+        if module.is_null() {
+            ffi::PyErr_Clear();
+        } else if let Some(recorder) = recorder() {
+            recorder.read_address(unit, modules as usize, (*site).key, FlowKind::Data);
+            for key in &(*site).keys {
+                recorder.read_address(unit, module as usize, *key, FlowKind::Data);
             }
         }
         done()

@@ -8,8 +8,8 @@ use super::walker::{Fragment, HookPlace, Walker};
 use crate::hooks::Hook;
 use clew_trace::{DefineKind, NameId, ScopeId, StatementKind};
 use ruff_python_ast::{
-    ExceptHandler, Expr, Stmt, StmtAnnAssign, StmtAssign, StmtAugAssign, StmtFor, StmtIf, StmtMatch, StmtTry,
-    StmtWhile, StmtWith,
+    ExceptHandler, Expr, Stmt, StmtAnnAssign, StmtAssign, StmtAugAssign, StmtFor, StmtIf, StmtImportFrom, StmtMatch,
+    StmtTry, StmtWhile, StmtWith,
 };
 use ruff_text_size::{Ranged, TextRange, TextSize};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -65,6 +65,7 @@ impl<'a> Walker<'a> {
             Stmt::Try(stmt) => return self.attempt(stmt),
             _ => {}
         }
+        self.add_import_fragments(statement, &mut fragments);
         self.fragments_before(statement, &fragments);
         self.hook_place = Some(HookPlace::Before(statement.start().to_u32()));
         match statement {
@@ -96,6 +97,26 @@ impl<'a> Walker<'a> {
             Stmt::Import(_) | Stmt::ImportFrom(_) => self.forget_bound(std::slice::from_ref(statement)),
             Stmt::Break(_) | Stmt::Continue(_) => self.seen.end_path(),
             _ => {}
+        }
+    }
+
+    /// Hooks that look at the modules that a statement imports.
+    fn add_import_fragments(&mut self, statement: &Stmt, fragments: &mut Vec<Fragment>) {
+        if is_future_import(statement) {
+            return;
+        }
+        let imported: Vec<(String, Vec<String>)> = match statement {
+            Stmt::Import(import) => import.names.iter().map(|alias| (alias.name.to_string(), Vec::new())).collect(),
+            Stmt::ImportFrom(StmtImportFrom { module: Some(module), names, level: 0, .. }) => {
+                vec![(module.to_string(), names.iter().map(|alias| alias.name.to_string()).collect())]
+            }
+            _ => return,
+        };
+        for (module, names) in imported {
+            let module = self.names.id(&mut self.table, &module, None);
+            let names = names.iter().map(|name| self.names.id(&mut self.table, name, None)).collect();
+            let hook = self.hook(Hook::Import { statement: self.statement, module, names });
+            fragments.push(Fragment::Call(hook));
         }
     }
 
