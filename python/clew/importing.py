@@ -28,8 +28,8 @@ def hook_imports(
     cache_dir: str | None,
     main: str | None = None,
     archives: bool = False,
-) -> None:
-    """Load user modules instrumented from here on, to the end of the process.
+) -> int:
+    """Load user modules instrumented from here on; answer the number that `unhook_imports` takes.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def hook_imports(
         directory = os.getcwd()
     except OSError:
         directory = sys.prefix
-    _clew.hook_imports(
+    return _clew.hook_imports(
         _clew.load,
         detail,
         foreign_directories(),

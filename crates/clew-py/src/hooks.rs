@@ -1,12 +1,13 @@
 //! The hooks: C-level functions that rewritten code calls, one for each inserted placeholder.
 //!
 //! `site` is what a hook knows of its place, `marks` tells where the program is, `heap` what it reads and
-//! writes, `callee` what it is about to call, `forward` calls that need attention before and after, `effects`
+//! writes, `callee` what it is about to call, `collected` the calls themselves, `forward` calls that need attention before and after, `effects`
 //! what foreign code does, `stream` writes into files, `wrappers` iterators and context managers.
 
 #![allow(unsafe_code)]
 
 pub mod callee;
+pub mod collected;
 pub mod draw;
 pub mod effects;
 pub mod forward;
@@ -102,8 +103,12 @@ definitions! {
 
 /// What the hooks of one source share.
 pub struct SourceParts<'a> {
+    /// Number of the recording.
+    pub recording: u32,
     /// Number of the source.
     pub source: u32,
+    /// Its index in the event log.
+    pub log_source: u32,
     /// Its static facts.
     pub table: &'a SourceTable,
     /// Whether it is the program itself.
@@ -120,11 +125,13 @@ impl SourceParts<'_> {
     unsafe fn site(&self, statement: StatementId) -> *mut Site {
         // SAFETY: the lock is held (the loader's duty).
         unsafe {
-            let site = Site::new(self.source, statement.0);
+            let site = Site::new(self.recording, self.source, statement.0);
             if !site.is_null() {
-                (*site).coverage = self.coverage;
-                (*site).entered = self.entered;
-                (*site).is_unit = self.is_main && self.table.is_unit(statement);
+                (*site).coverage = ffi::Py_NewRef(self.coverage);
+                (*site).entered = ffi::Py_NewRef(self.entered);
+                // A source may have no statement at all, and a hook all the same.
+                let known = statement.index() < self.table.statements.len();
+                (*site).is_unit = self.is_main && known && self.table.is_unit(statement);
                 if (*site).is_unit {
                     let unit = self.units[statement.index()];
                     ffi::Py_XINCREF(unit);
@@ -140,12 +147,12 @@ impl SourceParts<'_> {
     }
 
     unsafe fn log(&self, recorder: &mut Recorder, site: *mut Site, statement: StatementId, logged: bool) {
-        if let (true, Some(events)) = (logged, recorder.events.as_mut()) {
-            let line = self.table.statement(statement).first_line;
-            // SAFETY: the site was made by the caller.
-            unsafe {
-                (*site).logged = true;
-                (*site).event_site = events.add_site(self.source, statement.0, line);
+        // SAFETY: the site was made by the caller.
+        unsafe {
+            (*site).logged = logged && (recorder.events.is_some() || recorder.collected.is_some());
+            if let (true, Some(events)) = (logged, recorder.events.as_mut()) {
+                let line = self.table.statement(statement).first_line;
+                (*site).event_site = events.add_site(self.log_source, statement.0, line);
             }
         }
     }

@@ -6,14 +6,15 @@
 //! the `.pyc` file are those of the plain program; only then is the code exchanged for the instrumented one,
 //! which is never written where Python would look for it.
 
-use pyo3::exceptions::{PyDeprecationWarning, PyRuntimeError, PySyntaxWarning};
+use pyo3::exceptions::{PyDeprecationWarning, PySyntaxWarning};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyCode, PyList, PyTuple, PyType};
 use std::path::{Component, Path, PathBuf};
 use std::ptr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Directories whose content was installed, not written by the user.
 const INSTALLED: [&str; 2] = ["site-packages", "dist-packages"];
@@ -117,8 +118,10 @@ fn one_matches(glob: &[char], letter: char) -> Option<usize> {
     }
 }
 
-/// What the hook needs, set once a process.
-struct Hook {
+/// How the modules of one recording are loaded.
+struct Rules {
+    /// By which these rules are taken back.
+    number: u32,
     choice: Choice,
     /// `load(source, filename, module, is_main, detail, cache_dir)`.
     load: Py<PyAny>,
@@ -127,17 +130,26 @@ struct Hook {
     /// The module that `-m` runs.
     main: Option<String>,
     main_seen: AtomicBool,
-    file_loader: Py<PyType>,
-    file_get_code: Py<PyAny>,
-    zip_get_code: Option<Py<PyAny>>,
 }
 
-static HOOK: PyOnceLock<Hook> = PyOnceLock::new();
+/// A loader class whose `get_code` was replaced.
+struct Replaced {
+    loader: Py<PyType>,
+    get_code: Py<PyAny>,
+}
 
-/// Whether imports are being recorded.
-static ACTIVE: AtomicBool = AtomicBool::new(false);
+static FILES: PyOnceLock<Replaced> = PyOnceLock::new();
+static ARCHIVES: PyOnceLock<Replaced> = PyOnceLock::new();
 
-/// Installs the import hook for the rest of the process.
+/// The rules of the recordings that are not over; the last ones count.
+static RULES: Mutex<Vec<Arc<Rules>>> = Mutex::new(Vec::new());
+static NEXT_RULES: AtomicU32 = AtomicU32::new(0);
+
+fn all_rules() -> MutexGuard<'static, Vec<Arc<Rules>>> {
+    RULES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Loads the user's modules instrumented from here on; gives the number by which [`unhook_imports`] ends it.
 ///
 /// `main` is the name of the module that `runpy` will run as `__main__`; `zips` says that it may lie in an archive.
 #[pyfunction]
@@ -154,39 +166,52 @@ fn hook_imports(
     cache_dir: Option<String>,
     main: Option<String>,
     zips: bool,
-) -> PyResult<()> {
+) -> PyResult<u32> {
     let file_loader = py.import("_frozen_importlib_external")?.getattr("SourceFileLoader")?;
-    let file_loader = file_loader.cast_into::<PyType>()?;
-    let zip_loader =
-        if zips { Some(py.import("zipimport")?.getattr("zipimporter")?.cast_into::<PyType>()?) } else { None };
-    let zip_get_code = match &zip_loader {
-        Some(loader) => Some(loader.getattr("get_code")?.unbind()),
-        None => None,
-    };
-    let hook = Hook {
-        choice: Choice { foreign, include, exclude, directory },
-        load,
-        detail,
-        cache_dir,
-        main,
-        main_seen: AtomicBool::new(false),
-        file_get_code: file_loader.getattr("get_code")?.unbind(),
-        file_loader: file_loader.clone().unbind(),
-        zip_get_code,
-    };
-    HOOK.set(py, hook).map_err(|_| PyRuntimeError::new_err("the import hook is installed already"))?;
-    replace_method(&file_loader, get_code_from_file)?;
-    if let Some(loader) = &zip_loader {
-        replace_method(loader, get_code_from_zip)?;
+    let number = NEXT_RULES.fetch_add(1, Ordering::Relaxed);
+    let choice = Choice { foreign, include, exclude, directory };
+    let main_seen = AtomicBool::new(false);
+    all_rules().push(Arc::new(Rules { number, choice, load, detail, cache_dir, main, main_seen }));
+    replace_get_code(&FILES, &file_loader.cast_into::<PyType>()?, get_code_from_file)?;
+    if zips {
+        let zip_loader = py.import("zipimport")?.getattr("zipimporter")?;
+        replace_get_code(&ARCHIVES, &zip_loader.cast_into::<PyType>()?, get_code_from_zip)?;
     }
-    ACTIVE.store(true, Ordering::Release);
-    Ok(())
+    Ok(number)
 }
 
-/// Stops exchanging code: modules imported from here on are plain.
+/// Ends what [`hook_imports`] of this number began.
 #[pyfunction]
-fn unhook_imports() {
-    ACTIVE.store(false, Ordering::Release);
+fn unhook_imports(number: u32) {
+    all_rules().retain(|rules| rules.number != number);
+}
+
+/// Whether a module counts as user code; the arguments are those of [`hook_imports`].
+#[pyfunction]
+#[allow(clippy::needless_pass_by_value)]
+fn is_user_module(
+    name: &str,
+    path: &str,
+    foreign: Vec<PathBuf>,
+    include: Vec<String>,
+    exclude: Vec<String>,
+    directory: String,
+) -> bool {
+    Choice { foreign, include, exclude, directory }.takes(name, path)
+}
+
+/// Replaces the method of a loader, once a process.
+fn replace_get_code(
+    place: &PyOnceLock<Replaced>,
+    loader: &Bound<'_, PyType>,
+    method: ffi::PyCFunctionWithKeywords,
+) -> PyResult<()> {
+    let py = loader.py();
+    let replaced = Replaced { loader: loader.clone().unbind(), get_code: loader.getattr("get_code")?.unbind() };
+    if place.set(py, replaced).is_ok() {
+        replace_method(loader, method)?;
+    }
+    Ok(())
 }
 
 /// Gives a Python class a `get_code` made in C.
@@ -235,14 +260,11 @@ unsafe fn get_code(
 ) -> *mut ffi::PyObject {
     // SAFETY: the caller's promise.
     let py = unsafe { Python::assume_attached() };
-    let Some(hook) = HOOK.get(py) else {
-        // Unreachable: the method is installed after the hook is set.
+    let replaced = if in_zip { ARCHIVES.get(py) } else { FILES.get(py) };
+    let Some(replaced) = replaced else {
+        // Unreachable: the method is installed after the original was kept.
         // SAFETY: a new reference to none.
         return unsafe { ffi::Py_NewRef(ffi::Py_None()) };
-    };
-    let original = match (&hook.zip_get_code, in_zip) {
-        (Some(original), true) => original,
-        _ => &hook.file_get_code,
     };
     // SAFETY: as the caller promised; the tuple is a new one, and the result is owned.
     let code = unsafe {
@@ -256,44 +278,40 @@ unsafe fn get_code(
             let argument = ffi::PyTuple_GetItem(arguments, index);
             ffi::PyTuple_SetItem(all, index + 1, ffi::Py_NewRef(argument));
         }
-        let code = ffi::PyObject_Call(original.as_ptr(), all, keywords);
+        let code = ffi::PyObject_Call(replaced.get_code.as_ptr(), all, keywords);
         ffi::Py_DECREF(all);
         code
     };
-    if code.is_null() || !ACTIVE.load(Ordering::Acquire) {
-        return code;
-    }
+    let rules = all_rules().last().cloned();
+    let Some(rules) = rules.filter(|_| !code.is_null()) else { return code };
     // SAFETY: `code` is owned and not null; the others are the caller's.
     let (code, loader, arguments) = unsafe {
         (Bound::from_owned_ptr(py, code), Bound::from_borrowed_ptr(py, loader), Bound::from_borrowed_ptr(py, arguments))
     };
-    let exchanged = exchange(py, hook, &loader, &arguments, &code, in_zip);
+    let exact = in_zip || loader.get_type().is(replaced.loader.bind(py));
+    let exchanged = if exact { exchange(py, &rules, &loader, &arguments, &code, in_zip) } else { Ok(None) };
     exchanged.unwrap_or(None).unwrap_or(code).into_ptr()
 }
 
 /// The instrumented code of a module, or nothing where it is not the user's.
 fn exchange<'py>(
     py: Python<'py>,
-    hook: &Hook,
+    rules: &Rules,
     loader: &Bound<'py, PyAny>,
     arguments: &Bound<'py, PyAny>,
     code: &Bound<'py, PyAny>,
     in_zip: bool,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
-    let exact = in_zip || loader.get_type().is(hook.file_loader.bind(py));
     let Ok(code) = code.cast::<PyCode>() else {
         return Ok(None);
     };
     let Ok(name) = arguments.cast::<PyTuple>().and_then(|all| Ok(all.get_item(0))) else {
         return Ok(None);
     };
-    if !exact {
-        return Ok(None);
-    }
     let name: String = name?.extract()?;
     let path: String = code.getattr("co_filename")?.extract()?;
-    let is_main = is_main(py, hook, &name);
-    if !is_main && !hook.choice.takes(&name, &path) {
+    let is_main = is_main(py, rules, &name);
+    if !is_main && !rules.choice.takes(&name, &path) {
         return Ok(None);
     }
     let source = if in_zip {
@@ -309,11 +327,11 @@ fn exchange<'py>(
         }
     };
     if is_main {
-        hook.main_seen.store(true, Ordering::Relaxed);
+        rules.main_seen.store(true, Ordering::Relaxed);
     }
     let module = if is_main { "__main__" } else { name.as_str() };
-    let detail = hook.detail.as_str();
-    load_quietly(hook.load.bind(py), &source, &path, module, is_main, detail, hook.cache_dir.as_deref()).map(Some)
+    let detail = rules.detail.as_str();
+    load_quietly(rules.load.bind(py), &source, &path, module, is_main, detail, rules.cache_dir.as_deref()).map(Some)
 }
 
 /// Calls `load` with the compiler's warnings off: the plain compilation has given those that are the program's.
@@ -384,12 +402,12 @@ fn load_main<'py>(
 }
 
 /// Whether `runpy` asks for the module that it will run as `__main__`, and not an import for it.
-fn is_main(py: Python<'_>, hook: &Hook, name: &str) -> bool {
-    let Some(main) = &hook.main else {
+fn is_main(py: Python<'_>, rules: &Rules, name: &str) -> bool {
+    let Some(main) = &rules.main else {
         return false;
     };
     let fits = name == main || name.strip_prefix(main.as_str()) == Some(".__main__");
-    if !fits || hook.main_seen.load(Ordering::Relaxed) {
+    if !fits || rules.main_seen.load(Ordering::Relaxed) {
         return false;
     }
     // SAFETY: the lock is held; the frame is borrowed from the running thread.
@@ -411,6 +429,7 @@ fn is_main(py: Python<'_>, hook: &Hook, name: &str) -> bool {
 /// Adds this module's functions and classes to `clew._clew`.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(hook_imports, module)?)?;
+    module.add_function(wrap_pyfunction!(is_user_module, module)?)?;
     module.add_function(wrap_pyfunction!(load_main, module)?)?;
     module.add_function(wrap_pyfunction!(unhook_imports, module)?)
 }

@@ -15,14 +15,9 @@ use clew_trace::StatementId;
 
 use crate::cache::{Cache, Prepared};
 use crate::hooks::{make, SourceParts};
+use crate::importing::without_compiler_warnings;
 use crate::recorder::units::{current_unit, hot};
-use crate::recorder::{recorder, LoadedSource};
-
-/// Warnings of the compiler about our placeholders, which are called and subscripted as no program does.
-const PLACEHOLDER_WARNINGS: [&str; 2] = [
-    "'complex' object is not callable; perhaps you missed a comma?",
-    "'complex' object is not subscriptable; perhaps you missed a comma?",
-];
+use crate::recorder::{nesting, recorder, LoadedSource};
 
 fn text_of(source: &Bound<'_, PyAny>) -> PyResult<String> {
     if let Ok(text) = source.extract::<String>() {
@@ -51,22 +46,11 @@ fn compile<'py>(py: Python<'py>, source: &Bound<'py, PyAny>, filename: &str) -> 
     py.import("builtins")?.getattr("compile")?.call((source, filename, "exec"), Some(&options))
 }
 
-/// Compiles rewritten text with our placeholders' warnings filtered out.
+/// Compiles rewritten text, of which the compiler's warnings are not the program's: placeholders are called and
+/// subscripted as no program does. The program's own are given when the source is compiled as it is.
 fn compile_rewritten<'py>(py: Python<'py>, text: &str, filename: &str) -> PyResult<Bound<'py, PyAny>> {
-    let module = py.import("_warnings")?;
-    let filters_object = module.getattr("filters")?;
-    let filters = filters_object.cast::<PyList>()?;
-    let category = py.import("builtins")?.getattr("SyntaxWarning")?;
-    for message in PLACEHOLDER_WARNINGS {
-        filters.insert(0, ("ignore", message, &category, py.None(), 0))?;
-    }
-    module.call_method0("_filters_mutated")?;
-    let code = compile(py, pyo3::types::PyString::new(py, text).as_any(), filename);
-    for _ in PLACEHOLDER_WARNINGS {
-        filters.del_item(0)?;
-    }
-    module.call_method0("_filters_mutated")?;
-    code
+    let text = pyo3::types::PyString::new(py, text);
+    without_compiler_warnings(py, || compile(py, text.as_any(), filename))
 }
 
 /// Whether a constant is a code object.
@@ -222,15 +206,23 @@ fn install(
         .collect();
     let imported_by = current_unit();
     // SAFETY: the lock is held; no Python code runs while the recorder is borrowed.
-    let (objects, source) = unsafe {
+    let (objects, place) = unsafe {
         let recorder = recorder().ok_or_else(|| PyValueError::new_err("no recording is running"))?;
         recorder.types.clear();
         recorder.stored_attributes.extend(prepared.stored_attributes);
-        let source = recorder.sources.len() as u32;
-        if let Some(events) = recorder.events.as_mut() {
-            events.add_source(filename);
-        }
-        let parts = SourceParts { source, table: &prepared.table, is_main, coverage, entered, units: &units };
+        let place = recorder.sources.len();
+        let number = nesting::next_source();
+        let log_source = recorder.events.as_mut().map_or(0, |events| events.add_source(filename));
+        let parts = SourceParts {
+            recording: recorder.number,
+            source: number,
+            log_source,
+            table: &prepared.table,
+            is_main,
+            coverage,
+            entered,
+            units: &units,
+        };
         let state = (*hot()).state_list;
         let (mut objects, mut sites) = (Vec::new(), Vec::new());
         for hook in &prepared.hooks {
@@ -244,6 +236,7 @@ fn install(
             }
         }
         recorder.sources.push(LoadedSource {
+            number,
             path: filename.to_owned(),
             module: module.to_owned(),
             text,
@@ -256,7 +249,7 @@ fn install(
             marked: prepared.marked,
             touching: prepared.stores,
         });
-        (objects, source)
+        (objects, place)
     };
     let mut codes = Vec::new();
     let patched = with_hooks(code, &objects, &mut codes)?;
@@ -270,7 +263,7 @@ fn install(
         }
         if let Some(recorder) = recorder() {
             recorder.user_codes.extend(codes);
-            recorder.sources[source as usize].code = patched.clone().into_ptr();
+            recorder.sources[place].code = patched.clone().into_ptr();
         }
     }
     Ok(patched.unbind())

@@ -1,16 +1,18 @@
 //! The recorder: what the hooks write into while the program runs.
 //!
-//! One recording exists at a time in a process. Its state is one value, [`Recorder`], reached through
-//! [`recorder`]; every access happens with the interpreter lock held, which is what makes it sound. Hooks
+//! One recording runs at a time in a process; those around it wait (see `nesting`). The state of the one that runs
+//! is one value, [`Recorder`], reached through [`recorder`]; every access happens with the interpreter lock held, which is what makes it sound. Hooks
 //! never raise into the user's program: what they cannot do, they note with [`Recorder::degrade`].
 //!
 //! The files below it: `writes` (who wrote which object last), `memory` (forgetting objects that die),
 //! `walk` (what is reachable from an object), `observe` (was an object changed by a call), `outside`
-//! (files, random generators and other state outside the objects), `events` (the log of calls), `finish` (from all this to a trace).
+//! (files, random generators and other state outside the objects), `events` (the log of calls), `nesting` (recordings
+//! inside recordings), `finish` (from all this to a trace).
 
 pub mod events;
 pub mod finish;
 pub mod memory;
+pub mod nesting;
 pub mod observe;
 pub mod outside;
 pub mod units;
@@ -20,6 +22,7 @@ pub mod writes;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::PyList;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::UnsafeCell;
 
@@ -35,6 +38,8 @@ pub const NO_UNIT: u32 = u32::MAX;
 
 /// A source that is loaded into the running recording.
 pub struct LoadedSource {
+    /// Its number among all sources of this process, by which its sites know it.
+    pub number: u32,
     /// Path, as the program sees it.
     pub path: String,
     /// Module name.
@@ -59,6 +64,21 @@ pub struct LoadedSource {
     pub touching: Vec<StatementId>,
 }
 
+impl Drop for LoadedSource {
+    fn drop(&mut self) {
+        // SAFETY: a recording is dropped with the interpreter lock held; each reference is given up once. Code that
+        // still runs holds its own references to what its hooks need.
+        unsafe {
+            for &site in &self.sites {
+                ffi::Py_DECREF(site.cast());
+            }
+            ffi::Py_XDECREF(self.coverage);
+            ffi::Py_XDECREF(self.entered);
+            ffi::Py_XDECREF(self.code);
+        }
+    }
+}
+
 /// One piece of outside state and the unit that wrote it last.
 pub struct Outside {
     pub state: ExternalState,
@@ -79,6 +99,8 @@ pub struct NotedBinding {
 /// All state of the recording. See the module documentation for who may touch it.
 #[derive(Default)]
 pub struct Recorder {
+    /// Which of this process's recordings it is.
+    pub number: u32,
     pub sources: Vec<LoadedSource>,
     pub written: writes::Written,
     pub flows: FxHashSet<Flow>,
@@ -112,6 +134,8 @@ pub struct Recorder {
     pub events: Option<events::Events>,
     pub stored_attributes: FxHashSet<String>,
     pub watches: watch::Watches,
+    /// The calls themselves, for those who asked for them: a list of `[callee, arguments, keywords, result]`.
+    pub collected: Option<Py<PyList>>,
 }
 
 struct Shared(UnsafeCell<Option<Box<Recorder>>>);
@@ -173,19 +197,17 @@ impl Recorder {
     }
 }
 
-/// Begins a recording. A second call while one runs is refused.
+/// Begins a recording and gives its number. One that runs already waits until this one ends.
 ///
-/// `log` names the file of the event log, which must not exist; without it, calls are not logged.
+/// `log` names the file of the event log, which must not exist; without it, calls are not logged. With `collect`, the
+/// called objects, their arguments and results are kept as they are.
 #[pyfunction]
-#[pyo3(signature = (detail="statement", log=None, max_log=DEFAULT_MAX_LOG))]
+#[pyo3(signature = (detail="statement", log=None, max_log=DEFAULT_MAX_LOG, collect=false))]
 #[allow(unsafe_code)]
-fn start(py: Python<'_>, detail: &str, log: Option<std::path::PathBuf>, max_log: u64) -> PyResult<()> {
-    // SAFETY: the interpreter lock is held, and no reference to the recorder is alive here.
-    let slot = unsafe { &mut *RECORDER.0.get() };
-    if slot.is_some() {
-        return Err(pyo3::exceptions::PyRuntimeError::new_err("a recording is already running in this process"));
-    }
+fn start(py: Python<'_>, detail: &str, log: Option<std::path::PathBuf>, max_log: u64, collect: bool) -> PyResult<u32> {
     let mut fresh = Box::<Recorder>::default();
+    fresh.number = nesting::next_number();
+    fresh.collected = collect.then(|| PyList::empty(py).unbind());
     // SAFETY: the lock is held, so there is a current thread state.
     fresh.main_thread = unsafe { ffi::PyThreadState_Get() } as usize;
     fresh.process = std::process::id();
@@ -194,11 +216,14 @@ fn start(py: Python<'_>, detail: &str, log: Option<std::path::PathBuf>, max_log:
         fresh.events = Some(made.map_err(|e| pyo3::exceptions::PyOSError::new_err(e.to_string()))?);
     }
     fresh.ignored_prefixes = outside::ignored_prefixes(py)?;
-    *slot = Some(fresh);
+    let number = fresh.number;
+    nesting::suspend();
+    // SAFETY: the interpreter lock is held, and no reference to the recorder is alive here.
+    unsafe { *RECORDER.0.get() = Some(fresh) };
     units::start(py);
     memory::install();
     outside::install();
-    Ok(())
+    Ok(number)
 }
 
 /// Ends the recording and drops its state (the hooks stay in the code and do nothing more).
@@ -207,12 +232,16 @@ pub fn stop() -> Option<Box<Recorder>> {
     // SAFETY: called with the interpreter lock held, from `finish`, which holds no reference.
     let taken = unsafe { (*RECORDER.0.get()).take() };
     units::stop();
-    memory::uninstall();
+    if !nesting::resume() {
+        memory::uninstall();
+    }
     taken
 }
 
 /// Adds this module's functions and classes to `clew._clew`.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(start, module)?)?;
+    nesting::register(module)?;
+    events::watched::register(module)?;
     finish::register(module)
 }

@@ -1,7 +1,7 @@
 //! Graphs as text and pictures, and sums over event logs, for Python. Results are strings: JSON, SVG, HTML and so on.
 
 use crate::errors::{detached, Raises};
-use clew_render::{calls, chrome, render, Drawing};
+use clew_render::{call_list, calls, chrome, render, Drawing};
 use clew_trace::log::Reader;
 use pyo3::prelude::*;
 use std::fs::File;
@@ -56,6 +56,38 @@ fn calls_table(py: Python<'_>, log: Log) -> PyResult<String> {
     detached(py, || Ok::<_, clew_render::Error>(calls::table(&mut log.open()?)?.to_string()))
 }
 
+/// Fields of one call: parent, callee, arguments, number of arguments, result, exception, (path, line), thread, start and
+/// duration in nanoseconds.
+type CallRow = (
+    Option<usize>,
+    String,
+    Vec<String>,
+    usize,
+    Option<String>,
+    Option<String>,
+    Option<(String, u32)>,
+    u16,
+    u64,
+    Option<u64>,
+);
+
+/// The calls of a log one by one, the first `limit` of them.
+#[pyfunction]
+fn calls_list(py: Python<'_>, log: Log, limit: usize) -> PyResult<Vec<CallRow>> {
+    let calls = detached(py, || {
+        let mut reader = log.open()?;
+        let tables = reader.tables().clone();
+        call_list::list(reader.blocks(), &tables, limit)
+    })?;
+    let row = |call: call_list::Call| {
+        let ends = (call.result, call.raised);
+        let when = (call.start_ns, call.duration_ns);
+        let given = (call.arguments, call.n_arguments);
+        (call.parent, call.callee, given.0, given.1, ends.0, ends.1, call.place, call.thread, when.0, when.1)
+    };
+    Ok(calls.into_iter().map(row).collect())
+}
+
 /// The tree of the calls of a log, as JSON.
 #[pyfunction]
 #[pyo3(signature = (log, max_nodes=1000))]
@@ -81,6 +113,7 @@ fn calls_chrome(py: Python<'_>, log: Log, out_path: PathBuf, process: &str, oper
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(render_graph, module)?)?;
     module.add_function(wrap_pyfunction!(calls_table, module)?)?;
+    module.add_function(wrap_pyfunction!(calls_list, module)?)?;
     module.add_function(wrap_pyfunction!(calls_tree, module)?)?;
     module.add_function(wrap_pyfunction!(calls_chrome, module)?)
 }

@@ -3,11 +3,12 @@
 //! A [`Drawing`] is a plain graph of statements, read from the JSON that `clew-graph` gives. [`render`] turns it into DOT,
 //! SVG, one HTML page, Mermaid or JSON. The picture is laid out here ([`layout`]), so that no Graphviz is needed;
 //! [`style`] says once which colour and which line mean what, for all formats. [`calls`] gives sums over an event log as
-//! data, [`chrome`] the log itself in the trace format that Perfetto opens.
+//! data, [`call_list`] its calls one by one, [`chrome`] the log itself in the trace format that Perfetto opens.
 //!
 //! Invariants: the same drawing always gives the same bytes; whatever stands in labels and texts, the output is well
 //! formed and runs nothing of it; the page refers to nothing outside itself.
 
+pub mod call_list;
 pub mod calls;
 pub mod chrome;
 pub mod drawing;

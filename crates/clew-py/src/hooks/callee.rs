@@ -239,7 +239,7 @@ pub unsafe fn wrap(site: *mut Site, callee: *mut ffi::PyObject, receiver: *mut f
             return ffi::Py_NewRef(callee);
         };
         if runs_user_code(recorder_ref, callee) {
-            let logs = (*site).logged && recorder_ref.events.as_ref().is_some_and(|events| events.depth < MAX_DEPTH);
+            let logs = (*site).logged && recorder_ref.events.as_ref().is_none_or(|events| events.depth < MAX_DEPTH);
             if !logs {
                 return ffi::Py_NewRef(callee);
             }

@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use std::sync::OnceLock;
 
+use super::collected::Entry;
 use super::effects::{self, flag};
 use super::site::Site;
 use crate::recorder::units::current_unit;
@@ -226,11 +227,13 @@ unsafe extern "C" fn forward(
         call.advance(unit, flags);
         let before = call.before(unit, flags);
         let name = call.begin_event((*this).callee);
+        let entry = Entry::begin(&call, (*this).callee);
         let result = ffi::PyObject_Vectorcall((*this).callee, args, nargsf, kwnames);
         let error = if result.is_null() { Error::fetch() } else { Error::none() };
         if let Some(name) = name {
             call.end_event(name, result, error.kind);
         }
+        entry.end(result);
         if spec_id != effects::USER {
             call.after(unit, spec_id, flags, &before);
         }
@@ -275,18 +278,22 @@ impl Error {
 }
 
 /// One call that is passed on.
-struct Call {
-    site: *mut Site,
+pub struct Call {
+    pub site: *mut Site,
     receiver: *mut ffi::PyObject,
     args: *const *mut ffi::PyObject,
-    n_args: usize,
-    kwnames: *mut ffi::PyObject,
+    pub n_args: usize,
+    pub kwnames: *mut ffi::PyObject,
 }
 
 type Snapshots = Vec<(*mut ffi::PyObject, observe::Details)>;
 
 impl Call {
-    unsafe fn n_keywords(&self) -> usize {
+    /// How many keyword arguments there are.
+    ///
+    /// # Safety
+    /// The call is running.
+    pub unsafe fn n_keywords(&self) -> usize {
         // SAFETY: `kwnames` is null or a live tuple.
         unsafe {
             if self.kwnames.is_null() {
@@ -297,7 +304,11 @@ impl Call {
         }
     }
 
-    unsafe fn argument(&self, index: usize) -> *mut ffi::PyObject {
+    /// An argument, positional ones first (borrowed).
+    ///
+    /// # Safety
+    /// The call is running and has so many arguments.
+    pub unsafe fn argument(&self, index: usize) -> *mut ffi::PyObject {
         // SAFETY: callers stay below the number of arguments.
         unsafe { *self.args.add(index) }
     }
@@ -319,10 +330,11 @@ impl Call {
     unsafe fn begin_event(&self, callee: *mut ffi::PyObject) -> Option<u32> {
         // SAFETY: parts of a live call.
         unsafe {
-            if !(*self.site).logged {
+            let recorder = recorder()?;
+            if !(*self.site).logged || (*self.site).recording != recorder.number {
                 return None;
             }
-            let events = recorder()?.events.as_mut()?;
+            let events = recorder.events.as_mut()?;
             Some(events.begin((*self.site).event_site, callee, self.args, self.n_args + self.n_keywords()))
         }
     }
@@ -331,7 +343,8 @@ impl Call {
     unsafe fn end_event(&self, name: u32, result: *mut ffi::PyObject, error: *mut ffi::PyObject) {
         // SAFETY: the lock is held again after the call; the recorder may have been stopped meanwhile.
         unsafe {
-            if let Some(events) = recorder().and_then(|recorder| recorder.events.as_mut()) {
+            let same = recorder().filter(|recorder| recorder.number == (*self.site).recording);
+            if let Some(events) = same.and_then(|recorder| recorder.events.as_mut()) {
                 events.end((*self.site).event_site, name, result, error);
             }
         }

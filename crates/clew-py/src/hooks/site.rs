@@ -11,7 +11,9 @@ use std::sync::OnceLock;
 #[repr(C)]
 pub struct Site {
     head: ffi::PyObject,
-    /// Source of the recording.
+    /// Its recording, by number.
+    pub recording: u32,
+    /// Its source, by number.
     pub source: u32,
     /// Statement in it.
     pub statement: u32,
@@ -41,7 +43,7 @@ pub struct Site {
     pub keys: Box<[u32]>,
     /// Names that a hook looks up in the module's globals.
     pub names: Box<[String]>,
-    /// Coverage list and list of entered functions of the source (borrowed: the source holds them).
+    /// Coverage list and list of entered functions of the source, or null; one reference owned of each.
     pub coverage: *mut ffi::PyObject,
     pub entered: *mut ffi::PyObject,
 }
@@ -59,6 +61,8 @@ unsafe extern "C" fn site_dealloc(object: *mut ffi::PyObject) {
         let site = object.cast::<Site>();
         ffi::Py_XDECREF((*site).name);
         ffi::Py_XDECREF((*site).unit);
+        ffi::Py_XDECREF((*site).coverage);
+        ffi::Py_XDECREF((*site).entered);
         std::ptr::drop_in_place(&raw mut (*site).keys);
         std::ptr::drop_in_place(&raw mut (*site).names);
         let tp = ffi::Py_TYPE(object);
@@ -67,7 +71,8 @@ unsafe extern "C" fn site_dealloc(object: *mut ffi::PyObject) {
     }
 }
 
-fn site_type() -> *mut ffi::PyTypeObject {
+/// The type of all sites.
+pub fn site_type() -> *mut ffi::PyTypeObject {
     TYPE.get_or_init(|| {
         let mut slots = [
             ffi::PyType_Slot { slot: ffi::Py_tp_dealloc, pfunc: site_dealloc as *mut _ },
@@ -91,7 +96,7 @@ impl Site {
     ///
     /// # Safety
     /// The interpreter lock is held.
-    pub unsafe fn new(source: u32, statement: u32) -> *mut Self {
+    pub unsafe fn new(recording: u32, source: u32, statement: u32) -> *mut Self {
         // SAFETY: memory of the object domain is initialised in full before anybody sees it.
         unsafe {
             let tp = site_type();
@@ -109,6 +114,7 @@ impl Site {
                 memory,
                 Self {
                     head,
+                    recording,
                     source,
                     statement,
                     key: 0,

@@ -4,6 +4,8 @@
 
 #![allow(unsafe_code)]
 
+pub mod watched;
+
 use pyo3::ffi;
 use rustc_hash::FxHashMap;
 use std::ffi::CStr;
@@ -34,6 +36,9 @@ pub struct Events {
     buffers: Vec<Vec<RawEvent>>,
     last_thread: (usize, u16),
     n_sites: u32,
+    n_sources: u32,
+    /// Sources and sites of calls that were not made by rewritten code.
+    watched: watched::Places,
     constants: [u32; 3],
     /// Forwarded calls that are open.
     pub depth: u32,
@@ -53,6 +58,8 @@ impl Events {
             buffers: Vec::new(),
             last_thread: (0, 0),
             n_sites: 0,
+            n_sources: 0,
+            watched: watched::Places::default(),
             constants: [0; 3],
             depth: 0,
         };
@@ -68,9 +75,11 @@ impl Events {
         self.file.finish()
     }
 
-    /// Adds a source.
-    pub fn add_source(&mut self, path: &str) {
+    /// Adds a source; gives its index.
+    pub fn add_source(&mut self, path: &str) -> u32 {
         self.fresh.sources.push(path.to_owned());
+        self.n_sources += 1;
+        self.n_sources - 1
     }
 
     /// Adds a place that makes events.
@@ -143,6 +152,14 @@ impl Events {
         // SAFETY: as promised.
         unsafe {
             let name = self.callee(callee);
+            self.begin_named(site, name, args, n_args);
+            name
+        }
+    }
+
+    unsafe fn begin_named(&mut self, site: u32, name: u32, args: *const *mut ffi::PyObject, n_args: usize) {
+        // SAFETY: as for `begin`.
+        unsafe {
             let mut values = [ValueRef::ABSENT; 3];
             for (i, value) in values.iter_mut().enumerate().take(n_args) {
                 *value = self.value(*args.add(i));
@@ -161,7 +178,6 @@ impl Events {
                 rest += 3;
             }
             self.depth += 1;
-            name
         }
     }
 
@@ -184,6 +200,15 @@ impl Events {
             };
             self.push(thread, event);
         }
+    }
+
+    /// Notes that the call ended with a result that is not known.
+    unsafe fn end_unknown(&mut self, site: u32, name: u32) {
+        self.depth = self.depth.saturating_sub(1);
+        // SAFETY: the lock is held, as for `end`.
+        let thread = unsafe { self.thread() };
+        let event = RawEvent::ended(self.now(), site, name, ValueRef::ABSENT);
+        self.push(thread, event);
     }
 
     unsafe fn callee(&mut self, callee: *mut ffi::PyObject) -> u32 {

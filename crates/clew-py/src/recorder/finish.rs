@@ -4,7 +4,7 @@
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict};
+use pyo3::types::{PyBytes, PyDict, PyList};
 
 use super::units::{current_unit, hot};
 use super::writes::WHOLE;
@@ -81,6 +81,12 @@ impl Recorder {
             writers.dedup();
             writers
         }
+    }
+
+    /// Index of the source of this number; none if it is another recording's.
+    fn place_of(&self, number: u32) -> Option<SourceId> {
+        let place = self.sources.iter().position(|source| source.number == number)?;
+        Some(SourceId(place as u32))
     }
 
     /// Whether some source stores an attribute of this name, so that an instance may hide the method.
@@ -196,7 +202,9 @@ fn touched(recorder: &Recorder, sources: &[SourceRecord]) -> Vec<Touched> {
         }
     }
     for &(source, statement, kind) in &recorder.touched_outside {
-        all.push(Touched { source: SourceId(source), statement: StatementId(statement), kind });
+        if let Some(source) = recorder.place_of(source) {
+            all.push(Touched { source, statement: StatementId(statement), kind });
+        }
     }
     all.sort_unstable();
     all.dedup();
@@ -272,23 +280,19 @@ fn trace_of(recorder: &mut Recorder, bindings: Vec<Binding>) -> RunTrace {
     let mut entries: Vec<FunctionEntry> = recorder
         .entries
         .iter()
-        .map(|&(unit, source, scope)| FunctionEntry {
-            unit: StatementId(unit),
-            source: SourceId(source),
-            scope: ScopeId(scope),
+        .filter_map(|&(unit, source, scope)| {
+            let source = recorder.place_of(source)?;
+            Some(FunctionEntry { unit: StatementId(unit), source, scope: ScopeId(scope) })
         })
         .collect();
     entries.sort_unstable();
     let mut raised: Vec<Raised> = recorder
         .raised
         .iter()
-        .flat_map(|&(source, catcher, line)| {
-            let table = &recorder.sources[source as usize].table;
-            raisers(table, StatementId(catcher), line).into_iter().map(move |raiser| Raised {
-                source: SourceId(source),
-                catcher: StatementId(catcher),
-                raiser,
-            })
+        .filter_map(|&(source, catcher, line)| Some((recorder.place_of(source)?, StatementId(catcher), line)))
+        .flat_map(|(source, catcher, line)| {
+            let table = &recorder.sources[source.index()].table;
+            raisers(table, catcher, line).into_iter().map(move |raiser| Raised { source, catcher, raiser })
         })
         .collect();
     raised.sort_unstable();
@@ -329,12 +333,24 @@ struct Recorded {
     /// Events that the cap of the log left out.
     #[pyo3(get)]
     n_dropped: u64,
+    /// The calls as they were, if they were collected: lists of callee, arguments, keywords and result.
+    #[pyo3(get)]
+    collected: Option<Py<PyList>>,
 }
 
-/// Ends the recording. `globals` is the program's namespace at its end; `raised` tells that an exception ended it.
+/// Ends the recording of a number, or the one that runs. `globals` is the program's namespace at its end; `raised` tells
+/// that an exception ended it.
 #[pyfunction]
-#[pyo3(signature = (globals=None, raised=false))]
-fn finish(py: Python<'_>, globals: Option<&Bound<'_, PyDict>>, raised: bool) -> PyResult<Recorded> {
+#[pyo3(signature = (globals=None, raised=false, recording=None))]
+fn finish(
+    py: Python<'_>,
+    globals: Option<&Bound<'_, PyDict>>,
+    raised: bool,
+    recording: Option<u32>,
+) -> PyResult<Recorded> {
+    if recording.is_some_and(|number| !super::nesting::bring_up(number)) {
+        return Err(pyo3::exceptions::PyRuntimeError::new_err("no recording of this number is running"));
+    }
     let unit = current_unit();
     // SAFETY: the lock is held.
     if let Some(recorder) = unsafe { recorder() } {
@@ -358,19 +374,27 @@ fn finish(py: Python<'_>, globals: Option<&Bound<'_, PyDict>>, raised: bool) -> 
         .map(|source| (source.path.clone(), source.module.clone(), source.text.clone()))
         .collect();
     let (n_events, n_dropped) = log.map_or((0, 0), |log| (log.n_events, log.n_dropped));
-    Ok(Recorded { trace: PyBytes::new(py, &bytes).unbind(), sources, notes: trace.degraded, n_events, n_dropped })
+    Ok(Recorded {
+        trace: PyBytes::new(py, &bytes).unbind(),
+        sources,
+        notes: trace.degraded,
+        n_events,
+        n_dropped,
+        collected: recorder.collected.take(),
+    })
 }
 
-/// Notes that `name` was saved as an artifact by the running unit.
+/// Notes that `name` was saved as an artifact by the running unit; gives the unit and its line.
 #[pyfunction]
-fn note_artifact(name: String, value: &Bound<'_, PyAny>) {
+fn note_artifact(name: String, value: &Bound<'_, PyAny>) -> Option<(u32, u32)> {
     let unit = current_unit();
     // SAFETY: the lock is held; the value is alive.
     unsafe {
-        if let Some(recorder) = recorder() {
-            let writers = recorder.writers_below(value.as_ptr(), NAME_BUDGET);
-            recorder.artifacts.push((name, unit, writers));
-        }
+        let recorder = recorder()?;
+        let line = recorder.line_of(unit)?;
+        let writers = recorder.writers_below(value.as_ptr(), NAME_BUDGET);
+        recorder.artifacts.push((name, unit, writers));
+        Some((unit, line))
     }
 }
 

@@ -150,15 +150,19 @@ pub fn install() {
     }
 }
 
-/// Stops watching.
+/// Stops watching, unless somebody who watches allocations came after us (`tracemalloc`) and calls us in turn.
 pub fn uninstall() {
-    if !INSTALLED.swap(false, Ordering::Relaxed) {
+    if !INSTALLED.load(Ordering::Relaxed) {
         return;
     }
     // SAFETY: as for `install`; the originals are put back.
     unsafe {
         let mut allocator = std::mem::zeroed::<ffi::PyMemAllocatorEx>();
         ffi::PyMem_GetAllocator(ffi::PyMemAllocatorDomain::PYMEM_DOMAIN_OBJ, &raw mut allocator);
+        if allocator.free.map(|f| f as usize) != Some(free as FreeFn as usize) {
+            return;
+        }
+        INSTALLED.store(false, Ordering::Relaxed);
         allocator.free = ORIGINAL_FREE;
         allocator.realloc = ORIGINAL_REALLOC;
         ffi::PyMem_SetAllocator(ffi::PyMemAllocatorDomain::PYMEM_DOMAIN_OBJ, &raw mut allocator);

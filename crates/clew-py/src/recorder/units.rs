@@ -47,22 +47,29 @@ struct Shared(UnsafeCell<Hot>);
 // SAFETY: every access happens with the interpreter lock held.
 unsafe impl Sync for Shared {}
 
-static HOT: Shared = Shared(UnsafeCell::new(Hot {
-    state: std::ptr::null_mut(),
-    current: std::ptr::null_mut(),
-    unit: NO_UNIT,
-    old: std::ptr::null_mut(),
-    known: std::ptr::null_mut(),
-    mask: 0,
-    n_known: 0,
-    any_old: false,
-    ndarray: std::ptr::null_mut(),
-    defaultdict: std::ptr::null_mut(),
-    families: false,
-    augmented: std::ptr::null_mut(),
-    recent: [(0, 0); 256],
-    state_list: std::ptr::null_mut(),
-}));
+impl Hot {
+    /// The words before any recording.
+    pub const fn idle() -> Self {
+        Self {
+            state: std::ptr::null_mut(),
+            current: std::ptr::null_mut(),
+            unit: NO_UNIT,
+            old: std::ptr::null_mut(),
+            known: std::ptr::null_mut(),
+            mask: 0,
+            n_known: 0,
+            any_old: false,
+            ndarray: std::ptr::null_mut(),
+            defaultdict: std::ptr::null_mut(),
+            families: false,
+            augmented: std::ptr::null_mut(),
+            recent: [(0, 0); 256],
+            state_list: std::ptr::null_mut(),
+        }
+    }
+}
+
+static HOT: Shared = Shared(UnsafeCell::new(Hot::idle()));
 
 /// The hot words.
 #[inline(always)]
@@ -75,11 +82,10 @@ pub fn start(_py: Python<'_>) {
     // SAFETY: the interpreter lock is held (`_py`), so nobody else touches the hot words.
     unsafe {
         let hot = &mut *hot();
-        if hot.state_list.is_null() {
-            hot.state_list = ffi::PyList_New(1);
-            let none = ffi::PyLong_FromLong(-1);
-            ffi::PyList_SetItem(hot.state_list, 0, none);
-        }
+        // Each recording has a list of its own: the code of a former one may still run and store into its.
+        let former = hot.state_list;
+        hot.state_list = ffi::PyList_New(1);
+        ffi::PyList_SetItem(hot.state_list, 0, ffi::PyLong_FromLong(-1));
         hot.state = (*hot.state_list.cast::<ffi::PyListObject>()).ob_item;
         hot.defaultdict = crate::hooks::names().defaultdict;
         hot.current = std::ptr::null_mut();
@@ -88,6 +94,20 @@ pub fn start(_py: Python<'_>) {
         hot.n_known = 0;
         hot.recent = [(0, 0); 256];
         super::writes::resize_bitmaps(1 << 16);
+        ffi::Py_XDECREF(former);
+    }
+}
+
+/// Puts saved words in the place of those of a recording that is over.
+///
+/// # Safety
+/// The interpreter lock is held; the words were those of a recording that was set aside.
+pub unsafe fn replace(saved: Hot) {
+    // SAFETY: as promised; the bitmaps of the words that go are freed once.
+    unsafe {
+        super::writes::drop_bitmaps();
+        let over = std::mem::replace(&mut *hot(), saved);
+        ffi::Py_XDECREF(over.state_list);
     }
 }
 

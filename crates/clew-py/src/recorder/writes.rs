@@ -251,13 +251,25 @@ pub unsafe fn bit(bits: *const u8, mask: usize, address: usize) -> bool {
 pub fn resize_bitmaps(n_bits: usize) {
     // SAFETY: called with the interpreter lock held; the old maps were made by the same function.
     unsafe {
+        drop_bitmaps();
         let hot = &mut *hot();
         for bits in [&mut hot.old, &mut hot.known] {
-            if !bits.is_null() {
-                drop(Box::from_raw(std::ptr::slice_from_raw_parts_mut(*bits, (hot.mask + 1) / 8 + 8)));
-            }
             *bits = Box::into_raw(vec![0u8; n_bits / 8 + 8].into_boxed_slice()).cast::<u8>();
         }
         hot.mask = n_bits - 1;
+    }
+}
+
+/// Frees both bitmaps.
+pub fn drop_bitmaps() {
+    // SAFETY: called with the interpreter lock held; the maps were made by `resize_bitmaps`.
+    unsafe {
+        let hot = &mut *hot();
+        for bits in [&mut hot.old, &mut hot.known] {
+            let bits = std::mem::replace(bits, std::ptr::null_mut());
+            if !bits.is_null() {
+                drop(Box::from_raw(std::ptr::slice_from_raw_parts_mut(bits, (hot.mask + 1) / 8 + 8)));
+            }
+        }
     }
 }
