@@ -151,7 +151,8 @@ class _Describer:
             buffer = io.BytesIO()
             value.savefig(buffer, format="raw", dpi=40)
             return f"<figure {hashlib.sha256(buffer.getvalue()).hexdigest()}>"
-        if module == "matplotlib":
+        if module in ("matplotlib", "mpl_toolkits"):
+            # Describing its figure draws it, which changes what the artist holds.
             return f"<{kind.__module__}.{kind.__qualname__}>"
         if module == "xgboost" and hasattr(value, "save_raw"):
             return f"<booster {hashlib.sha256(bytes(value.save_raw())).hexdigest()}>"

@@ -55,7 +55,10 @@ extern "C" fn audit(event: *const c_char, args: *mut ffi::PyObject, _data: *mut 
             b"open" => opened(recorder, args),
             b"os.mkdir" | b"os.rmdir" | b"shutil.rmtree" => {
                 if let Some(path) = path_of(item(args, 0)) {
-                    recorder.make_directory(current_unit(), &path);
+                    // One that is there already is not made.
+                    if event != b"os.mkdir" || !std::path::Path::new(&real_path(&path)).is_dir() {
+                        recorder.change_directory(current_unit(), &path);
+                    }
                 }
             }
             b"os.remove" | b"os.truncate" => named(recorder, args, 0, Access::Write),
@@ -93,7 +96,7 @@ extern "C" fn audit(event: *const c_char, args: *mut ffi::PyObject, _data: *mut 
     0
 }
 
-/// Whether the import system itself is running.
+/// Whether the import system itself is running, or looks for packages.
 unsafe fn importing() -> bool {
     // SAFETY: the lock is held; references are released here.
     unsafe {
@@ -111,6 +114,8 @@ unsafe fn importing() -> bool {
         let filename = text_of(name);
         ffi::Py_DECREF(name);
         filename.starts_with("<frozen importlib")
+            || filename.contains("/importlib/metadata/")
+            || filename.ends_with("/pkgutil.py")
     }
 }
 
@@ -279,9 +284,20 @@ impl Recorder {
             self.use_kind(unit, ExternalKind::Process, "current directory", Access::Read);
         }
         if std::path::Path::new(&real).is_dir() {
+            if access != Access::Read {
+                // Who makes or removes a directory is told by the audit events.
+                let made = self.external(ExternalKind::Directory, &real);
+                let maker = self.outside[made.index()].writer;
+                self.flow(unit, maker, FlowKind::External(made));
+                return;
+            }
             self.list_directory(unit, &real);
         }
-        self.use_kind(unit, ExternalKind::File, &real, access);
+        self.note_file(unit, &real, access);
+    }
+
+    fn note_file(&mut self, unit: u32, real: &str, access: Access) {
+        self.use_kind(unit, ExternalKind::File, real, access);
         if let Some((parent, _)) = real.rsplit_once('/') {
             let made = ExternalState { kind: ExternalKind::Directory, key: parent.to_owned() };
             let known = self.outside_ids.get(&made).copied();
@@ -300,9 +316,13 @@ impl Recorder {
     }
 
     /// Records that a directory was made, or removed with all that is in it.
-    pub fn make_directory(&mut self, unit: u32, path: &str) {
-        self.use_file(unit, path, Access::Write);
-        self.use_kind(unit, ExternalKind::Directory, &real_path(path), Access::Write);
+    pub fn change_directory(&mut self, unit: u32, path: &str) {
+        if !path.starts_with('/') {
+            self.use_kind(unit, ExternalKind::Process, "current directory", Access::Read);
+        }
+        let real = real_path(path);
+        self.note_file(unit, &real, Access::Write);
+        self.use_kind(unit, ExternalKind::Directory, &real, Access::Write);
     }
 
     /// Records that what a directory holds was read: it depends on all who changed that.

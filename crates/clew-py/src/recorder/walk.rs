@@ -483,7 +483,12 @@ impl Recorder {
                         if part != object && self.family(ffi::Py_TYPE(part)) == Family::Array {
                             arrays.push(part);
                         }
-                        Below::Follow
+                        // Labels are shared between frames and replaced as a whole, never changed.
+                        if part != object && is_named(ffi::Py_TYPE(part), b"Index") {
+                            Below::Stop
+                        } else {
+                            Below::Follow
+                        }
                     });
                     if key == WHOLE {
                         for array in arrays {
@@ -663,7 +668,7 @@ unsafe fn family_by_module(tp: *mut ffi::PyTypeObject) -> Family {
         while !base.is_null() {
             let module = module_of(base);
             if module.starts_with("matplotlib.") {
-                return if is_artist(tp) { Family::Figure } else { Family::Plain };
+                return if is_named(tp, b"Artist") { Family::Figure } else { Family::Plain };
             }
             if module.starts_with("pandas.") {
                 return Family::Frame;
@@ -674,13 +679,13 @@ unsafe fn family_by_module(tp: *mut ffi::PyTypeObject) -> Family {
     }
 }
 
-/// Whether the type descends from matplotlib's `Artist`.
-unsafe fn is_artist(tp: *mut ffi::PyTypeObject) -> bool {
+/// Whether the type or one it descends from has this name.
+unsafe fn is_named(tp: *mut ffi::PyTypeObject, name: &[u8]) -> bool {
     // SAFETY: bases of a live type are live, and names of types are C strings.
     unsafe {
         let mut base = tp;
         while !base.is_null() {
-            if std::ffi::CStr::from_ptr((*base).tp_name).to_bytes() == b"Artist" {
+            if std::ffi::CStr::from_ptr((*base).tp_name).to_bytes() == name {
                 return true;
             }
             base = (*base).tp_base;
