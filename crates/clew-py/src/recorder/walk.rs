@@ -478,10 +478,14 @@ impl Recorder {
                     (*hot()).families = true;
                     let key = if self.is_attribute(tp, key) { WHOLE } else { key };
                     self.write_address(unit, object as usize, key, Strength::Updates);
-                    let mut arrays = Vec::new();
+                    // An indexer (`df.loc`) changes the frame that it belongs to.
+                    let is_frame = is_named(tp, b"NDFrame");
+                    let (mut arrays, mut frames) = (Vec::new(), Vec::new());
                     reachable(object, 500, |part| {
                         if part != object && self.family(ffi::Py_TYPE(part)) == Family::Array {
                             arrays.push(part);
+                        } else if !is_frame && is_named(ffi::Py_TYPE(part), b"NDFrame") {
+                            frames.push(part);
                         }
                         // Labels are shared between frames and replaced as a whole, never changed.
                         if part != object && is_named(ffi::Py_TYPE(part), b"Index") {
@@ -491,6 +495,9 @@ impl Recorder {
                         }
                     });
                     if key == WHOLE {
+                        for frame in frames {
+                            self.write_address(unit, frame as usize, WHOLE, Strength::Updates);
+                        }
                         for array in arrays {
                             let owner = self.owner(array);
                             self.write_address(unit, owner as usize, WHOLE, Strength::Updates);
