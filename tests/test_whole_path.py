@@ -74,3 +74,33 @@ def test_an_unknown_name_is_an_error(place: Path):
     assert done.stdout == ""
     assert "total" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+PACKAGE = {
+    "__init__.py": "RATES = {}\n\n\ndef rate(name, value):\n    RATES[name] = value\n",
+    "rates.py": "from . import rate\n\nrate('low', 2)\nrate('high', 5)\n",
+    "__main__.py": """\
+from . import RATES
+from . import rates
+
+unused = len(RATES)
+price = 10 * RATES["high"]
+print(price)
+""",
+}
+
+
+def test_the_slice_of_a_package_runs_by_itself(tmp_path: Path):
+    """The package is imported before its program, and its imports are relative."""
+    (tmp_path / "shop").mkdir()
+    for name, text in PACKAGE.items():
+        (tmp_path / "shop" / name).write_text(text)
+    done = clew("run", "-m", "shop", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "50\n")
+    done = clew("slice", "price", "--verify", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "unused" not in done.stdout
+    (tmp_path / "slice.py").write_text(done.stdout + "print(price)\n")
+    alone = [sys.executable, "slice.py"]
+    done = subprocess.run(alone, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.stdout == "50\n", done.stderr

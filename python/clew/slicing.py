@@ -10,6 +10,7 @@ import os
 from typing import Any, NamedTuple
 
 from clew import _core
+from clew.absolute import absolute_imports, package_of
 from clew.errors import NotRecorded, Refused, UnknownTarget
 from clew.recorded import RecordedRun, load
 from clew.storing import Store
@@ -91,7 +92,9 @@ def take(recorded: RecordedRun, target: Target) -> Sliced:
     if isinstance(found, str):
         raise _problem(status, found)
     fields = ("text", "lines", "n_statements", "n_executed", "reasons")
-    return Sliced(*(found[field] for field in fields))
+    sliced = Sliced(*(found[field] for field in fields))
+    package = package_of(recorded.run.script, recorded.sources[0].path)
+    return sliced._replace(text=absolute_imports(sliced.text, package)) if package else sliced
 
 
 def explain(recorded: RecordedRun, target: Target) -> dict[str, Any]:

@@ -210,7 +210,8 @@ fn install(
         let recorder = recorder().ok_or_else(|| PyValueError::new_err("no recording is running"))?;
         recorder.types.clear();
         recorder.stored_attributes.extend(prepared.stored_attributes);
-        let place = recorder.sources.len();
+        // The program comes first, also where its package was imported before it (`-m`).
+        let place = if is_main { 0 } else { recorder.sources.len() };
         let number = nesting::next_source();
         let log_source = recorder.events.as_mut().map_or(0, |events| events.add_source(filename));
         let parts = SourceParts {
@@ -235,7 +236,7 @@ fn install(
                 sites.push(site);
             }
         }
-        recorder.sources.push(LoadedSource {
+        let loaded = LoadedSource {
             number,
             path: filename.to_owned(),
             module: module.to_owned(),
@@ -248,7 +249,8 @@ fn install(
             imported_by,
             marked: prepared.marked,
             touching: prepared.stores,
-        });
+        };
+        recorder.sources.insert(place, loaded);
         (objects, place)
     };
     let mut codes = Vec::new();
