@@ -59,6 +59,7 @@ _NAMES = {
 _CLASSES = """\
 class Base:
     made = 0
+    limit = 3
     log = []
 
     def __init__(self, n=0, items=None):
@@ -162,7 +163,8 @@ class Generator:
 
     def program(self) -> tuple[str, dict[str, str]]:
         """Return the text and the files beside it."""
-        lines = ["import heapq", "from contextlib import contextmanager, suppress"]
+        lines = ["import bisect, heapq, operator", "from contextlib import contextmanager, suppress"]
+        lines += ["def scaled(x): return 3 * x"]
         if self.uses_random:
             lines += ["import random", "random.seed(3)"]
         if self.uses_helper:
@@ -242,17 +244,32 @@ class Generator:
                 lambda: f"({xs} or [0])[{rng.choice((0, -1, 1))} % max(1, len({xs}))]",
                 lambda: f"max({xs}, default=0)",
                 lambda: f"({rng.randint(0, 5)} in {xs})",
+                lambda: f"len(str({xs}))",
+                lambda: f"sum(map(scaled, {xs}))",
+                lambda: f"len(sorted({xs}, reverse=True)[:1])",
+                lambda: f"[*{xs}, 4].index(4)",
             ]
         if d:
             options += [
                 lambda: f"{d}.get({self.key()}, 0)",
                 lambda: f"sum({d}.values())",
                 lambda: f"len({d})",
+                lambda: f"len({d}.items())",
+                lambda: f"max({d}.values(), default=1)",
+                lambda: f"len(f'{{{d}}}')",
+                lambda: f"int({self.key()} in {d}.keys())",
             ]
         if rows:
             options += [
                 lambda: f"sum(map(len, {rows}))",
                 lambda: f"sum(x for r in {rows} for x in r)",
+                lambda: f"sum(map(sum, {rows}))",
+                lambda: f"len(max({rows}, default=()))",
+                lambda: f"(len(sorted({rows})[0]) if {rows} else 0)",
+                lambda: f"len(sum({rows}, []))",
+                lambda: f"int(any({rows}))",
+                lambda: f"int({rows} == [[1]])",
+                lambda: f"len(list(zip(*{rows})))",
             ]
         if table:
             options.append(lambda: f"len({table}.get({self.key()}, ()))")
@@ -264,6 +281,10 @@ class Generator:
                 lambda: f"{thing}[{rng.randint(0, 3)}]",
                 lambda: "Base.made",
                 lambda: f"getattr({thing}, 'n')",
+                lambda: f"{thing}.limit",
+                lambda: f"Child.limit + {thing}.n",
+                lambda: f"len(vars({thing}))",
+                lambda: f"min([{thing}, {thing}], key=lambda o: o.n).n",
                 lambda: f"(5 if {thing} else 6)",
             ]
         if g:
@@ -499,6 +520,12 @@ class Generator:
                 f"{xs}.clear()",
                 f"del {xs}[2:]",
                 f"[{xs}.append(x) for x in range(2)]",
+                f"list(map({xs}.append, [{number}, 2]))",
+                f"{xs}.sort(key=lambda x: -x)",
+                f"{xs}.remove({number}) if {number} in {xs} else None",
+                f"list.append({xs}, {number})",
+                f"operator.iadd({xs}, [{number}])",
+                f"bisect.insort({xs}, {number})",
             ]
             if plain:
                 made += [
@@ -520,6 +547,10 @@ class Generator:
                         f"{name}[-1] = {self.value('nums', scope)}",
                         f"{name}[0] += [{number}]",
                         f"for r in {name}: r.append({rng.randint(0, 9)})",
+                        f"{name}.sort(key=len)",
+                        f"list(map(list.pop, filter(None, {name})))",
+                        f"[r.extend((1, 2)) for r in {name} if len(r) < 2]",
+                        f"{name} = [[{number}], *{name}]",
                         f"{name}.reverse()",
                     ]
                 )
@@ -534,6 +565,9 @@ class Generator:
                         f"{name}[{self.key()}] = {name}.get({self.key()}, 0) + 1",
                         f"{name} |= {{{self.key()}: {number}}}",
                         f"{name}.setdefault({self.key()}, {number})",
+                        f"dict.update({name}, {{{self.key()}: {number}}})",
+                        f"{name}.popitem() if len({name}) > 1 else None",
+                        f"for k in list({name}.keys()): {name}[k] += 1",
                     ]
                 )
             ]
@@ -563,6 +597,13 @@ class Generator:
                         f"{name}.bump()",
                         f"{name}.__dict__['n'] = {number}",
                         f"Base.made += {rng.randint(1, 3)}",
+                        f"Base.limit = {number}",
+                        f"Child.limit += {rng.randint(1, 3)}",
+                        f"{name}.limit = {number}",
+                        f"vars({name}).pop('limit', None)",
+                        f"setattr(Base, 'limit', {number})",
+                        f"for o in ({name}, {name}): o.n -= 1",
+                        f"{name}.items, {name}.n = {name}.items[::-1], {number}",
                     ]
                 )
             ]

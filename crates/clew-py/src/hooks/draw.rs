@@ -28,14 +28,22 @@ pub unsafe fn is_iterator(object: *mut ffi::PyObject) -> bool {
     }
 }
 
-/// Whether the object is a builtin function or method, or a partial application, that may stand in an argument.
+/// Whether the object is a foreign callable that may stand in an argument.
 unsafe fn is_callback(object: *mut ffi::PyObject) -> bool {
-    // SAFETY: names of types are C strings.
+    // SAFETY: comparing addresses of types.
     unsafe {
         ffi::PyCFunction_Check(object) != 0
+            || ffi::Py_TYPE(object) == &raw mut ffi::PyMethodDescr_Type
             || super::callee::is_foreign_method(object)
-            || std::ffi::CStr::from_ptr((*ffi::Py_TYPE(object)).tp_name).to_bytes() == b"functools.partial"
+            || calls_another(object)
     }
+}
+
+/// Whether the object calls what it was made of.
+unsafe fn calls_another(object: *mut ffi::PyObject) -> bool {
+    // SAFETY: names of types are C strings.
+    let name = unsafe { std::ffi::CStr::from_ptr((*ffi::Py_TYPE(object)).tp_name).to_bytes() };
+    matches!(name, b"functools.partial" | b"operator.methodcaller")
 }
 
 /// The running unit draws from `object`, if it is an iterator, or calls it, if it is a foreign callable.
@@ -99,7 +107,7 @@ unsafe fn called(unit: u32, callable: *mut ffi::PyObject, root: *mut ffi::PyObje
         if flags & flag::WRITES_RECEIVER != 0 && !receiver.is_null() {
             recorder.write(unit, receiver, WHOLE, Strength::Updates);
         }
-        if flags & flag::WRITES_ARGUMENT != 0 {
+        if flags & flag::WRITES_ARGUMENT != 0 || calls_another(callable) && flags & flag::OBSERVE != 0 {
             let mut mutable = Vec::new();
             walk::reachable(root, BUDGET, |part| {
                 if is_container(ffi::Py_TYPE(part)) {

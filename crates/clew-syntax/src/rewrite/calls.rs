@@ -68,7 +68,12 @@ impl<'a> Walker<'a> {
     /// Walks arguments of which this is done with the positional ones that are given singly: the first, the others.
     fn arguments(&mut self, arguments: &'a Arguments, first: Need, rest: Need) {
         for (index, argument) in arguments.args.iter().enumerate() {
-            self.expr(argument, if index == 0 { first } else { rest });
+            let need = if index == 0 { first } else { rest };
+            match argument {
+                // What is done with an argument is done with the items here.
+                Expr::Starred(starred) if need != Need::Value => self.expr(&starred.value, Need::Read),
+                _ => self.expr(argument, need),
+            }
         }
         for keyword in &arguments.keywords {
             let need = if keyword.arg.is_some() { Need::Value } else { Need::Consume };
