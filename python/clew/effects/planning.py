@@ -140,12 +140,19 @@ def _files(
             found[path, access] = None
             continue
         # What is written into an open file comes after what is in it.
-        access = access if access in ("read", "list") else "update"
+        if access not in ("read", "list"):
+            access = "read" if _only_reads(value) else "update"
         found.update(dict.fromkeys((target, access) for target in streams.targets(value)))
     if extra.get("stream") == "logging":
         found.update(dict.fromkeys((target, "update") for target in streams.logging_targets()))
     terminal = any(target == streams.TERMINAL for target, _ in found)
     return tuple(item for item in found if item[0] != streams.TERMINAL), terminal
+
+
+def _only_reads(value: object) -> bool:
+    """Tell whether a file or an archive was opened for reading only."""
+    mode = getattr(value, "mode", None)
+    return type(mode) is str and mode.startswith("r") and "+" not in mode
 
 
 def as_path(value: object) -> str | None:
