@@ -6,15 +6,19 @@
 //!
 //! The files below it: `writes` (who wrote which object last), `memory` (forgetting objects that die),
 //! `walk` (what is reachable from an object), `observe` (was an object changed by a call), `outside`
-//! (files, random generators and other state outside the objects), `events` (the log of calls), `nesting` (recordings
-//! inside recordings), `finish` (from all this to a trace).
+//! (files, random generators and other state outside the objects), `hidden` (options and other hidden state of
+//! libraries), `events` (the log of calls), `nesting` (recordings inside recordings), `finish` (from all this to a trace).
 
+pub mod children;
+pub mod environment;
 pub mod events;
 pub mod finish;
+pub mod hidden;
 pub mod memory;
 pub mod nesting;
 pub mod observe;
 pub mod outside;
+pub mod threads;
 pub mod units;
 pub mod walk;
 pub mod watch;
@@ -117,17 +121,22 @@ pub struct Recorder {
     pub note_counts: FxHashMap<(u32, u32), u32>,
     pub degraded: Vec<String>,
     pub artifacts: Vec<(String, u32, Vec<u32>)>,
-    pub threaded: FxHashSet<u32>,
     pub main_thread: usize,
-    pub threads_started: bool,
     pub process: u32,
     pub walks: walk::WalkMemory,
     pub random: outside::RandomState,
+    pub hidden: hidden::Hidden,
     pub types: walk::FamilyMemory,
     pub specs: crate::hooks::effects::Specs,
     pub touched_outside: FxHashSet<(u32, u32, clew_trace::WriteKind)>,
     pub ended_by: Option<u32>,
     pub ignored_prefixes: Vec<String>,
+    /// Whether a method of `os.environ` runs, which may look at what it changes.
+    pub environ_called: bool,
+    pub threads: threads::Threads,
+    pub children: children::Children,
+    /// Files whose content is mapped into memory.
+    pub mapped: Vec<String>,
     /// Whether our own Python code runs, whose accesses are not the program's.
     pub resolving: bool,
     /// The event log of the `call` and `op` levels.

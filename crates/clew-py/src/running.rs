@@ -20,6 +20,7 @@ use std::ptr;
 
 use crate::frames::without_frames;
 use crate::importing::{compile_plainly, without_compiler_warnings};
+use crate::recorder;
 use crate::signals::{self, Held};
 
 extern "C" {
@@ -143,9 +144,7 @@ fn run_uncompiled(py: Python<'_>, kind: &str, payload: &Bound<'_, PyTuple>) -> E
 }
 
 fn run_file(path: OsString) -> c_int {
-    let Ok(path) = CString::new(path.into_vec()) else {
-        return -1;
-    };
+    let Ok(path) = CString::new(path.into_vec()) else { return -1 };
     // SAFETY: the path is null-terminated; the runner closes the stream that it is given.
     unsafe {
         let stream = fopen(path.as_ptr(), c"rb".as_ptr());
@@ -243,9 +242,7 @@ fn print_exception(py: Python<'_>, error: PyErr) -> Result<(), Ending> {
     if let Some(audit) = sys_attribute(py, "audit") {
         let _ = audit.call1(("sys.excepthook", &hook, &arguments.0, &arguments.1, &arguments.2));
     }
-    let Err(second) = hook.call1(arguments.clone()) else {
-        return Ok(());
-    };
+    let Err(second) = hook.call1(arguments.clone()) else { return Ok(()) };
     if second.is_instance_of::<PySystemExit>(py) {
         return Err(Ending { code: exit_code(py, &second), interrupted: false });
     }
@@ -299,9 +296,7 @@ fn imported<'py>(py: Python<'py>, name: &str) -> Option<Bound<'py, PyAny>> {
 
 /// Waits for the threads that are no daemons, as finalisation does first.
 fn join_threads(py: Python<'_>) {
-    let Some(threading) = imported(py, "threading") else {
-        return;
-    };
+    let Some(threading) = imported(py, "threading") else { return };
     if let Err(error) = threading.call_method0("_shutdown") {
         error.write_unraisable(py, Some(&threading));
     }
@@ -310,9 +305,11 @@ fn join_threads(py: Python<'_>) {
 /// Calls the functions that `atexit` holds; finalisation then finds none.
 fn call_atexit(py: Python<'_>) {
     if let Some(atexit) = imported(py, "atexit") {
+        let n_changes = recorder::outside::n_changes();
         if let Err(error) = atexit.call_method0("_run_exitfuncs") {
             error.write_unraisable(py, Some(&atexit));
         }
+        recorder::outside::exit_functions_ran(n_changes);
     }
 }
 

@@ -6,6 +6,7 @@ How those are worked out is :mod:`clew.effects.planning`'s.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from clew.effects import flags
@@ -43,7 +44,7 @@ def conclude(
         tell, and its uses of outside state.
     """
     made = plan(effect, receiver, args, kwargs)
-    uses = [("random" if s in _RANDOM else "module", s, access) for s, access in made.states]
+    uses = [_use(state, access) for state, access in made.states]
     uses += [("environment", name, access) for name, access in made.variables]
     uses += [("file", path, access) for path, access in made.files]
     written = list(made.writes)
@@ -51,4 +52,18 @@ def conclude(
         # There is no place for objects that were only read: the figure that is saved counts as
         # changed, so that what was drawn on it is found.
         written += made.reads
+    if ("stdio", "update") in made.states and sys.stdin is not sys.__stdin__:
+        # What stands for standard input is advanced.
+        written.append(sys.stdin)
+        uses.append(("module", "sys.stdin", "read"))
     return made.bits, written, uses
+
+
+def _use(state: str, access: str) -> Use:
+    """Give the kind of a hidden state."""
+    kind, _, name = state.partition(".")
+    if kind == "environment" and name:
+        return "environment", name, access
+    if state == "stdio" and access == "update" and sys.stdin is sys.__stdin__:
+        return "stdio", "standard input", "read"
+    return "random" if state in _RANDOM else "module", state, access

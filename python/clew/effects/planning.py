@@ -73,9 +73,11 @@ def plan(
     """
     bits, extra = flags.split(applying.concrete(effect, receiver, args, kwargs))
     files, terminal = _files(extra, receiver, args, kwargs)
+    written = _written(extra, receiver, args, kwargs)
+    sinks = _sinks(extra, receiver, args, kwargs)
     made = Plan(
         bits,
-        writes=tuple(_written(extra, receiver, args, kwargs)),
+        writes=(*written, *(sink for sink in sinks if all(sink is not item for item in written))),
         states=_states(bits, extra),
         files=files,
         variables=_variables(bits, extra, args, kwargs),
@@ -144,7 +146,8 @@ def _files(
             access = "read" if _only_reads(value) else "update"
         found.update(dict.fromkeys((target, access) for target in streams.targets(value)))
     if extra.get("stream") == "logging":
-        found.update(dict.fromkeys((target, "update") for target in streams.logging_targets()))
+        paths = streams.targets(streams.root_logger()) or [streams.TERMINAL]
+        found.update(dict.fromkeys((target, "update") for target in paths))
     terminal = any(target == streams.TERMINAL for target, _ in found)
     return tuple(item for item in found if item[0] != streams.TERMINAL), terminal
 
@@ -153,6 +156,18 @@ def _only_reads(value: object) -> bool:
     """Tell whether a file or an archive was opened for reading only."""
     mode = getattr(value, "mode", None)
     return type(mode) is str and mode.startswith("r") and "+" not in mode
+
+
+def _sinks(
+    extra: flags.Extra, receiver: object, args: Sequence[object], kwargs: Mapping[str, object]
+) -> list[object]:
+    """List the streams in memory that the call wrote into."""
+    places = [streams.root_logger()] if extra.get("stream") == "logging" else []
+    for pointer, access in extra.get("path", ()):
+        if access not in ("read", "list"):
+            value = receiver if pointer == "self" else applying.argument(pointer, args, kwargs)
+            places += [value] if as_path(value) is None else []
+    return [stream for place in places for stream in streams.sinks(place)]
 
 
 def as_path(value: object) -> str | None:

@@ -28,7 +28,11 @@ _WRAPPERS: Final = {
     "logging:FileHandler": ("baseFilename",),
     "logging:StreamHandler": ("stream",),
     "shelve:DbfilenameShelf": ("dict",),
+    "logging:LoggerAdapter": ("logger",),
 }
+_MEMORY: Final = ("_io:StringIO", "_io:BytesIO")
+#: Where streams in memory stood when they were looked at last, by identity.
+_positions: dict[int, int] = {}
 
 
 def targets(value: object) -> list[str]:
@@ -45,27 +49,64 @@ def targets(value: object) -> list[str]:
     list of str
         Absolute paths, and :data:`TERMINAL`; empty for what stays in memory.
     """
+    return list(_follow(value)[0])
+
+
+def sinks(value: object) -> list[object]:
+    """List the streams in memory that were written through an object since the last look.
+
+    Parameters
+    ----------
+    value
+        As for :func:`targets`.
+
+    Returns
+    -------
+    list of object
+        Streams whose position has moved, and those whose position cannot be asked.
+    """
+    moved = []
+    for stream in _follow(value)[1]:
+        position = _position(stream)
+        if position is None or _positions.get(id(stream)) != position:
+            moved.append(stream)
+        if position is not None:
+            _positions[id(stream)] = position
+    return moved
+
+
+def root_logger() -> object:
+    """Give the root logger, where the functions of the module ``logging`` write."""
+    logging = sys.modules.get("logging")
+    return None if logging is None else logging.root
+
+
+def _position(stream: Any) -> int | None:
+    cls = type(stream)
+    if key_of(cls) not in _MEMORY:
+        return None
+    try:
+        return int(cls.tell(stream))
+    except ValueError:
+        return -1
+
+
+def _follow(value: object) -> tuple[dict[str, None], list[object]]:
+    """Find the files and the streams in memory behind an object."""
     found: dict[str, None] = {}
+    streams: list[object] = []
     waiting: list[object] = [value]
     for _ in range(_STEPS):
         if not waiting:
             break
         try:
-            _look(waiting.pop(0), found, waiting)
+            _look(waiting.pop(0), found, waiting, streams)
         except Exception:
             continue
-    return list(found)
+    return found, streams
 
 
-def logging_targets() -> list[str]:
-    """List where the root logger's lines go."""
-    logging = sys.modules.get("logging")
-    if logging is None:
-        return []
-    return targets(logging.root) or [TERMINAL]
-
-
-def _look(value: Any, found: dict[str, None], waiting: list[object]) -> None:
+def _look(value: Any, found: dict[str, None], waiting: list[object], streams: list[object]) -> None:
     if value is None or value in (sys.__stdout__, sys.__stderr__):
         found.update({TERMINAL: None} if value is not None else {})
         return
@@ -73,7 +114,9 @@ def _look(value: Any, found: dict[str, None], waiting: list[object]) -> None:
         found[os.path.abspath(os.fsdecode(value))] = None
         return
     keys = [key_of(base) for base in mro(type(value))]
-    if "_io:_IOBase" in keys:
+    if any(key in _MEMORY for key in keys):
+        streams.append(value)
+    elif "_io:_IOBase" in keys:
         _file(value, keys, found, waiting)
     elif "pathlib:PurePath" in keys:
         found[os.path.abspath(str(value))] = None
@@ -85,13 +128,12 @@ def _look(value: Any, found: dict[str, None], waiting: list[object]) -> None:
         _database(value, found)
     elif "_csv:writer" in keys or "_csv:Writer" in keys:
         waiting.extend(getattr(part, "__self__", None) for part in gc.get_referents(value))
-    else:
-        _wrapper(value, keys, waiting)
+    elif not _wrapper(value, keys, waiting):
+        # Something of the program's own, or of a library that is not known.
+        streams.append(value)
 
 
 def _file(value: Any, keys: list[str], found: dict[str, None], waiting: list[object]) -> None:
-    if keys[0] in ("_io:StringIO", "_io:BytesIO"):
-        return
     if keys[0] == "_io:TextIOWrapper":
         waiting.append(value.buffer)
     elif keys[0] in ("_io:BufferedWriter", "_io:BufferedRandom", "_io:BufferedReader"):
@@ -106,14 +148,15 @@ def _file(value: Any, keys: list[str], found: dict[str, None], waiting: list[obj
         _wrapper(value, keys, waiting)
 
 
-def _wrapper(value: Any, keys: list[str], waiting: list[object]) -> None:
+def _wrapper(value: Any, keys: list[str], waiting: list[object]) -> bool:
     state = getattr(value, "__dict__", {})
     for key in keys:
         for name in _WRAPPERS.get(key, ()):
             part = state.get(name)
             if part is not None and type(part) is not int:
                 waiting.append(part)
-                return
+                return True
+    return any(key in _WRAPPERS for key in keys)
 
 
 def _logger(value: Any, waiting: list[object]) -> None:

@@ -9,7 +9,7 @@
 use pyo3::ffi;
 
 use super::effects::flag;
-use crate::recorder::recorder;
+use crate::recorder::{observe, recorder};
 use crate::recorder::walk::{self, is_atom, Below};
 use crate::recorder::writes::{Strength, WHOLE};
 use clew_trace::FlowKind;
@@ -56,13 +56,13 @@ pub unsafe fn advance(unit: u32, object: *mut ffi::PyObject) {
         if is_atom(ffi::Py_TYPE(object)) {
             return;
         }
-        let draws = is_iterator(object);
+        let draws = is_iterator(object) || observe::is_generator(object);
         if !draws && !is_callback(object) {
             return;
         }
         let (mut iterators, mut callbacks, mut shown) = (Vec::new(), Vec::new(), Vec::new());
         walk::reachable(object, BUDGET, |part| {
-            if is_iterator(part) {
+            if is_iterator(part) || observe::is_generator(part) {
                 iterators.push(part);
             } else if is_callback(part) {
                 callbacks.push(part);

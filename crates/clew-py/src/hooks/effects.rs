@@ -5,8 +5,10 @@
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyCFunction, PyDict, PyModule, PyTuple};
 use rustc_hash::FxHashMap;
+
+use crate::recorder::hidden::package_of_name;
 
 /// Bits of a specification; `python/clew/effects/flags.py` holds the same.
 pub mod flag {
@@ -38,13 +40,22 @@ pub struct Spec {
     pub written_positions: Vec<usize>,
     /// Keywords of arguments that are written.
     pub written_keywords: Vec<String>,
+    /// The top-level package that defines it.
+    pub package: String,
     /// The effect as the resolver gave it, when what it means hangs on the arguments of a call.
     pub effect: Option<Py<PyAny>>,
 }
 
 impl Spec {
     const fn plain(flags: u32) -> Self {
-        Self { flags, states: Vec::new(), written_positions: Vec::new(), written_keywords: Vec::new(), effect: None }
+        Self {
+            flags,
+            states: Vec::new(),
+            written_positions: Vec::new(),
+            written_keywords: Vec::new(),
+            package: String::new(),
+            effect: None,
+        }
     }
 }
 
@@ -137,23 +148,23 @@ pub fn resolve(
     name: Option<&str>,
 ) -> Option<Spec> {
     let answer = resolver.bind(py).call1((callee, receiver_type, name)).ok()?;
+    let package = package_of(callee, receiver_type);
     if let Ok(flags) = answer.extract::<u32>() {
-        return Some(Spec::plain(flags));
+        return Some(Spec { package, ..Spec::plain(flags) });
     }
     let pair = answer.cast::<PyTuple>().ok()?;
-    let mut spec = Spec::plain(pair.get_item(0).ok()?.extract().ok()?);
+    let mut spec = Spec { package, ..Spec::plain(pair.get_item(0).ok()?.extract().ok()?) };
     let extra_object = pair.get_item(1).ok()?;
     let extra = extra_object.cast::<PyDict>().ok()?;
     let plain = ["state", "arguments", "views"];
     let depends =
         extra.keys().iter().any(|key| key.extract::<String>().map_or(true, |key| !plain.contains(&key.as_str())));
-    if depends {
+    let states: Vec<String> = extra.get_item("state").ok()?.and_then(|state| state.extract().ok()).unwrap_or_default();
+    if depends || states.iter().any(|state| state == "stdio") {
         spec.effect = Some(answer.clone().unbind());
         return Some(spec);
     }
-    if let Ok(Some(state)) = extra.get_item("state") {
-        spec.states = state.extract().ok()?;
-    }
+    spec.states = states;
     if let Ok(Some(arguments)) = extra.get_item("arguments") {
         for argument in arguments.try_iter().ok()? {
             let argument = argument.ok()?;
@@ -165,6 +176,19 @@ pub fn resolve(
         }
     }
     Some(spec)
+}
+
+/// The top-level package of a callee: that of its module, or of its class.
+fn package_of(callee: &Bound<'_, PyAny>, receiver_type: Option<&Bound<'_, PyAny>>) -> String {
+    let module_of = |object: &Bound<'_, PyAny>| object.getattr("__module__").ok()?.extract::<String>().ok();
+    let is_builtin = callee.is_instance_of::<PyCFunction>();
+    let own = callee.getattr("__self__").ok().filter(|owner| is_builtin && owner.is_instance_of::<PyModule>());
+    let module = module_of(callee)
+        .or_else(|| own.and_then(|owner| owner.getattr("__name__").ok()?.extract().ok()))
+        .or_else(|| receiver_type.and_then(module_of))
+        .or_else(|| module_of(callee.get_type().as_any()))
+        .unwrap_or_default();
+    package_of_name(&module)
 }
 
 /// What a method of a builtin type does, for the quick path.

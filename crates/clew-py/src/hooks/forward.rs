@@ -14,10 +14,10 @@ use std::sync::OnceLock;
 use super::collected::Entry;
 use super::effects::{self, flag};
 use super::site::Site;
-use crate::recorder::units::current_unit;
+use crate::recorder::units::{current_unit, hot};
 use crate::recorder::walk::Reach;
 use crate::recorder::writes::{Strength, WHOLE};
-use crate::recorder::{observe, recorder, walk, Recorder, NO_UNIT};
+use crate::recorder::{hidden, observe, recorder, walk, Recorder, NO_UNIT};
 use clew_trace::{Access, ExternalKind, WriteKind};
 
 /// A callable that passes calls on.
@@ -225,7 +225,8 @@ unsafe extern "C" fn forward(
         let spec_id = (*this).spec;
         let flags = recorder.specs.spec(spec_id).flags;
         call.advance(unit, flags);
-        let before = call.before(unit, flags);
+        let n_changes = crate::recorder::outside::n_changes();
+        let before = call.before(unit, spec_id, flags);
         let name = call.begin_event((*this).callee);
         let entry = Entry::begin(&call, (*this).callee);
         let result = ffi::PyObject_Vectorcall((*this).callee, args, nargsf, kwnames);
@@ -235,7 +236,8 @@ unsafe extern "C" fn forward(
         }
         entry.end(result);
         if spec_id != effects::USER {
-            call.after(unit, spec_id, flags, &before);
+            call.after(unit, spec_id, flags, &before, result.is_null());
+            call.look(unit, spec_id, flags, result, n_changes);
         }
         if result.is_null() {
             error.restore();
@@ -362,7 +364,7 @@ impl Call {
         }
     }
 
-    unsafe fn before(&self, unit: u32, flags: u32) -> Snapshots {
+    unsafe fn before(&self, unit: u32, spec_id: u32, flags: u32) -> Snapshots {
         let mut snapshots = Snapshots::new();
         // SAFETY: the lock is held; the resolver may have run meanwhile.
         let Some(recorder) = (unsafe { recorder() }) else {
@@ -371,6 +373,12 @@ impl Call {
         // SAFETY: arguments are alive; nothing here runs user code.
         unsafe {
             let n_all = self.n_args + self.n_keywords();
+            if (*hot()).ambient {
+                self.read_hidden_states(recorder, unit, spec_id, flags);
+            }
+            if !self.receiver.is_null() && self.receiver == (*hot()).environ {
+                recorder.environ_called = true;
+            }
             if flags & flag::READS_RECEIVER != 0 && !self.receiver.is_null() {
                 recorder.read_deep(unit, self.receiver, Reach::Everything);
             }
@@ -392,7 +400,7 @@ impl Call {
         snapshots
     }
 
-    unsafe fn after(&self, unit: u32, spec_id: u32, flags: u32, before: &Snapshots) {
+    unsafe fn after(&self, unit: u32, spec_id: u32, flags: u32, before: &Snapshots, raised: bool) {
         // SAFETY: the lock is held again after the call; the recorder may have been stopped meanwhile.
         let mut flags = flags;
         // SAFETY: as above.
@@ -405,8 +413,10 @@ impl Call {
             return;
         };
         let (source, statement) = unsafe { ((*self.site).source, (*self.site).statement) };
+        recorder.environ_called = false;
         // SAFETY: arguments are alive through the call.
         unsafe {
+            recorder.after_foreign_call(unit, spec_id);
             for (part, snapshot) in before {
                 for object in observe::changed(*part, snapshot) {
                     self.write(recorder, unit, object);
@@ -447,7 +457,11 @@ impl Call {
                     Some(file) if file != ffi::Py_None() => {
                         super::stream::written(recorder, unit, file, source, statement);
                     }
-                    _ => recorder.touch(source, statement, WriteKind::Output),
+                    // One that raised is no mere output.
+                    _ if raised => {}
+                    _ => {
+                        super::stream::printed(recorder, unit, source, statement);
+                    }
                 }
             }
             self.hidden_state(recorder, unit, spec_id, flags);
@@ -490,14 +504,24 @@ impl Call {
             for object in &written {
                 self.write(recorder, unit, object.as_ptr());
             }
+            let is_own = self.draws_from_own(recorder);
+            let uses: Vec<_> = uses.into_iter().filter(|(kind, _, _)| !is_own || kind != "random").collect();
             let changes = recorder.use_outside(unit, &uses);
-            if bits & flag::SEED != 0 {
+            if bits & flag::SEED != 0 && !is_own {
                 recorder.accept_random();
             }
             if changes {
                 recorder.touch((*self.site).source, (*self.site).statement, WriteKind::External);
             }
         }
+    }
+
+    /// Whether a method of a generator object was called: module functions are methods of an object of the module.
+    unsafe fn draws_from_own(&self, recorder: &Recorder) -> bool {
+        !self.receiver.is_null()
+            // SAFETY: a part of a live call.
+            && unsafe { ffi::PyModule_Check(self.receiver) } == 0
+            && !recorder.random.owns(self.receiver)
     }
 
     unsafe fn hidden_state(&self, recorder: &mut Recorder, unit: u32, spec_id: u32, flags: u32) {
@@ -514,7 +538,9 @@ impl Call {
                 };
                 let seeds = flags & flag::SEED != 0 && self.n_args > 0 && self.argument(0) != ffi::Py_None();
                 let access = if seeds { Access::Write } else { Access::Update };
-                for state in recorder.specs.spec(spec_id).states.clone() {
+                let states = recorder.specs.spec(spec_id).states.clone();
+                let is_own = kind == ExternalKind::Random && self.draws_from_own(recorder);
+                for state in states.into_iter().filter(|state| !is_own && hidden::probe::number(state).is_none()) {
                     let external = recorder.external(kind, &state);
                     recorder.outside_access(unit, external, access);
                 }
@@ -533,6 +559,54 @@ impl Call {
                 recorder.outside_access(unit, external, Access::Read);
             }
             if recorder.check_random(unit) {
+                recorder.touch(source, statement, WriteKind::External);
+            }
+        }
+    }
+
+    /// Options and contexts of the callee's library and of those that the arguments belong to.
+    unsafe fn read_hidden_states(&self, recorder: &mut Recorder, unit: u32, spec_id: u32, flags: u32) {
+        // SAFETY: parts of a live call.
+        unsafe {
+            let package = recorder.specs.spec(spec_id).package.clone();
+            recorder.read_package(unit, &package, flags & flag::OBSERVE != 0);
+            let n_all = self.n_args + self.n_keywords();
+            let parts = std::iter::once(self.receiver).chain((0..n_all).map(|i| self.argument(i)));
+            for part in parts.filter(|part| !part.is_null()) {
+                if !walk::is_atom(ffi::Py_TYPE(part)) {
+                    recorder.read_ambient(unit, part);
+                }
+            }
+        }
+    }
+
+    /// Was hidden state changed? A function that returns nothing and changed nothing that can be seen has changed
+    /// something that cannot.
+    unsafe fn look(&self, unit: u32, spec_id: u32, flags: u32, result: *mut ffi::PyObject, n_changes: u64) {
+        // SAFETY: parts of a live call; the recorder is not borrowed while states are looked at.
+        unsafe {
+            let Some(recorder_ref) = recorder() else { return };
+            let spec = recorder_ref.specs.spec(spec_id);
+            let says = flags & (flag::MODULE_STATE | flag::OBSERVE) != 0 || spec.effect.is_some();
+            let is_silent = result == ffi::Py_None() && recorder_ref.hidden.n_changes == n_changes;
+            if !says && !is_silent || !recorder_ref.hidden.is_callee_due(spec_id) {
+                return;
+            }
+            let (source, statement) = ((*self.site).source, (*self.site).statement);
+            let changed = hidden::look(unit);
+            let Some(recorder) = recorder() else { return };
+            let spec = recorder.specs.spec(spec_id);
+            let known =
+                [flag::OUTPUT, flag::STREAM, flag::CLOCK, flag::RANDOM, flag::ENVIRONMENT, flag::NONDETERMINISTIC];
+            let is_known = spec.effect.is_some()
+                || !spec.states.is_empty()
+                || known.iter().any(|bit| flags & bit != 0)
+                || hidden::EXPLAINED.contains(&spec.package.as_str());
+            if is_silent && !changed && !is_known && self.receiver.is_null() {
+                let package = spec.package.clone();
+                recorder.changed_package(unit, &package);
+                recorder.touch(source, statement, WriteKind::External);
+            } else if changed {
                 recorder.touch(source, statement, WriteKind::External);
             }
         }

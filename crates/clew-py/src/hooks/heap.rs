@@ -52,7 +52,9 @@ unsafe fn look_closer(site: &Site, object: *mut ffi::PyObject) {
         }
         match recorder.family(tp) {
             Family::Plain | Family::User => {
-                read_keys(recorder, unit, site, object as usize);
+                let is_local = walk::is_named(tp, b"_thread._local") && recorder.in_other_thread();
+                let address = if is_local { recorder.address_in_thread(object) } else { object as usize };
+                read_keys(recorder, unit, site, address);
                 // Classes keep what their instances and subclasses do not.
                 read_bases(recorder, unit, site, tp);
                 if (*tp).tp_flags & ffi::Py_TPFLAGS_TYPE_SUBCLASS != 0 {
@@ -107,6 +109,11 @@ pub unsafe extern "C" fn see(site: *mut ffi::PyObject, object: *mut ffi::PyObjec
     // SAFETY: called by the interpreter with live objects; the site is ours.
     unsafe {
         look(&*site.cast::<Site>(), object);
+        if object == (*hot()).environ {
+            if let Some(recorder) = recorder() {
+                recorder.read_environ((*hot()).unit, &(*site.cast::<Site>()).keys);
+            }
+        }
         if ffi::Py_TYPE(object) == (*hot()).defaultdict {
             if let Some(recorder) = recorder() {
                 recorder.watch_defaultdict(object as usize, (*object.cast::<ffi::PyDictObject>()).ma_used);
@@ -131,11 +138,39 @@ pub unsafe extern "C" fn read(_site: *mut ffi::PyObject, object: *mut ffi::PyObj
         if (*hot).any_old {
             walk::read_deep_now(object, Reach::NotUserObjects);
         }
+        if (*hot).ambient {
+            read_ambient((*hot).unit, object);
+        }
+        if object == (*hot).environ {
+            read_all_variables((*hot).unit);
+        }
         if (*tp).tp_iternext.is_some() {
             // `x in iterator` advances it.
             draw::advance((*hot).unit, object);
         }
         ffi::Py_NewRef(object)
+    }
+}
+
+/// Options and contexts of the object's library, once some were changed.
+#[cold]
+unsafe fn read_ambient(unit: u32, object: *mut ffi::PyObject) {
+    // SAFETY: `object` is an operand.
+    unsafe {
+        if let Some(recorder) = recorder() {
+            recorder.read_ambient(unit, object);
+        }
+    }
+}
+
+/// `os.environ` as a whole.
+#[cold]
+unsafe fn read_all_variables(unit: u32) {
+    // SAFETY: hooks hold the interpreter lock.
+    unsafe {
+        if let Some(recorder) = recorder() {
+            recorder.read_environ(unit, &[]);
+        }
     }
 }
 
@@ -145,6 +180,12 @@ pub unsafe extern "C" fn consume(site: *mut ffi::PyObject, object: *mut ffi::PyO
     unsafe {
         if !is_atom(ffi::Py_TYPE(object)) {
             look(&*site.cast::<Site>(), object);
+            if (*hot()).ambient {
+                read_ambient((*hot()).unit, object);
+            }
+            if object == (*hot()).environ {
+                read_all_variables((*hot()).unit);
+            }
             if !is_container(ffi::Py_TYPE(object)) {
                 // A view or an iterator shows what it was made of.
                 walk::read_deep_now(object, Reach::NotUserObjects);

@@ -58,9 +58,10 @@ unsafe fn entered(site: *mut Site, scope: u32) {
             if unit != NO_UNIT {
                 recorder.entries.insert((unit, (*site).source, scope));
             }
-            if recorder.threads_started && ffi::PyThreadState_Get() as usize != recorder.main_thread {
-                recorder.threaded.insert(unit);
+            if ffi::PyThreadState_Get() as usize != recorder.main_thread {
+                recorder.entered_in_thread(unit);
             }
+            recorder.entered_in_child(unit, (*site).source, scope);
         }
     }
 }

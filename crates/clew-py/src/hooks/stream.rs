@@ -14,10 +14,102 @@ use clew_trace::{Access, ExternalKind, WriteKind};
 /// Objects to look through for a file object (a `csv.writer` refers to its file).
 const REACH: usize = 24;
 
-unsafe fn is_file(object: *mut ffi::PyObject) -> bool {
+unsafe fn type_name<'a>(object: *mut ffi::PyObject) -> &'a [u8] {
     // SAFETY: names of live types are C strings.
-    let name = unsafe { CStr::from_ptr((*ffi::Py_TYPE(object)).tp_name) };
-    matches!(name.to_bytes(), b"_io.TextIOWrapper" | b"_io.BufferedWriter" | b"_io.BufferedRandom" | b"_io.FileIO")
+    unsafe { CStr::from_ptr((*ffi::Py_TYPE(object)).tp_name) }.to_bytes()
+}
+
+/// Whether the object is a file that can be written into.
+unsafe fn is_file(object: *mut ffi::PyObject) -> bool {
+    // SAFETY: attributes of exact library types; errors are cleared.
+    unsafe {
+        match type_name(object) {
+            b"_io.BufferedWriter" | b"_io.BufferedRandom" => true,
+            b"_io.TextIOWrapper" => {
+                let buffer = ffi::PyObject_GetAttrString(object, c"buffer".as_ptr());
+                if buffer.is_null() {
+                    ffi::PyErr_Clear();
+                    return true;
+                }
+                let reads_only = type_name(buffer) == b"_io.BufferedReader";
+                ffi::Py_DECREF(buffer);
+                !reads_only
+            }
+            b"_io.FileIO" => {
+                let mode = ffi::PyObject_GetAttrString(object, c"mode".as_ptr());
+                if mode.is_null() {
+                    ffi::PyErr_Clear();
+                    return true;
+                }
+                let text = text_of(mode);
+                ffi::Py_DECREF(mode);
+                text != "rb"
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Whether the object keeps in memory what is written into it, its type being the library's.
+unsafe fn is_memory(object: *mut ffi::PyObject) -> bool {
+    // SAFETY: bases of a live type are live.
+    unsafe {
+        let mut base = ffi::Py_TYPE(object);
+        while !base.is_null() {
+            if matches!(CStr::from_ptr((*base).tp_name).to_bytes(), b"_io.StringIO" | b"_io.BytesIO") {
+                return true;
+            }
+            base = (*base).tp_base;
+        }
+    }
+    false
+}
+
+/// Records that something went to standard output or error: to the terminal, or to what stands for it now.
+/// Returns whether it can be read back.
+///
+/// # Safety
+/// The interpreter lock is held.
+pub unsafe fn printed(recorder: &mut Recorder, unit: u32, source: u32, statement: u32) -> bool {
+    // SAFETY: as promised; what the module `sys` holds is alive.
+    unsafe {
+        let mut lasts = recorder.check_handed_out(unit);
+        for (name, state) in [(c"stdout", "sys.stdout"), (c"stderr", "sys.stderr")] {
+            let stream = ffi::PySys_GetObject(name.as_ptr());
+            if stream.is_null() || stream == ffi::Py_None() || is_terminal(stream) {
+                continue;
+            }
+            recorder.read_hidden(unit, state);
+            if is_file(stream) {
+                written(recorder, unit, stream, source, statement);
+            } else {
+                recorder.write(unit, stream, WHOLE, Strength::Updates);
+            }
+            lasts = true;
+        }
+        let kind = if lasts { WriteKind::Object } else { WriteKind::Output };
+        recorder.touch(source, statement, kind);
+        lasts
+    }
+}
+
+/// Whether the object is a file that the interpreter opened on standard output or error.
+unsafe fn is_terminal(object: *mut ffi::PyObject) -> bool {
+    // SAFETY: attributes of exact library types; errors are cleared.
+    unsafe {
+        if type_name(object) != b"_io.TextIOWrapper" {
+            return false;
+        }
+        let name = ffi::PyObject_GetAttrString(object, c"name".as_ptr());
+        if name.is_null() {
+            ffi::PyErr_Clear();
+            return false;
+        }
+        let is_descriptor = ffi::PyLong_Check(name) != 0;
+        let text = text_of(name);
+        ffi::Py_DECREF(name);
+        is_descriptor || text.starts_with('<')
+    }
 }
 
 /// Records that something was written into the file objects reachable from `object`.
@@ -30,6 +122,9 @@ pub unsafe fn written(recorder: &mut Recorder, unit: u32, object: *mut ffi::PyOb
         let mut files = Vec::new();
         if is_file(object) {
             files.push(object);
+        } else if is_memory(object) {
+            recorder.write(unit, object, WHOLE, Strength::Updates);
+            recorder.touch(source, statement, WriteKind::Object);
         } else {
             reachable(object, REACH, |part| {
                 if is_file(part) {

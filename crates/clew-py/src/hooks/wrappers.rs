@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 
 use super::site::Site;
 use super::{draw, heap};
+use crate::recorder::hidden::{self, Scope};
 use crate::recorder::units::{current_unit, enter_unit};
 use crate::recorder::writes::{Strength, WHOLE};
 use crate::recorder::{recorder, walk};
@@ -22,6 +23,8 @@ struct Wrapper {
     inner: *mut ffi::PyObject,
     container: *mut ffi::PyObject,
     site: *mut Site,
+    /// For a manager: hidden states as they were before the block, or null.
+    scope: *mut Scope,
 }
 
 struct Types {
@@ -89,12 +92,22 @@ unsafe extern "C" fn dealloc(object: *mut ffi::PyObject) {
     unsafe {
         let this = object.cast::<Wrapper>();
         let (inner, container, site) = ((*this).inner, (*this).container, (*this).site);
+        drop(scope_of(this));
         let tp = ffi::Py_TYPE(object);
         ffi::PyObject_Free(object.cast());
         ffi::Py_DECREF(tp.cast());
         ffi::Py_XDECREF(inner);
         ffi::Py_XDECREF(container);
         ffi::Py_XDECREF(site.cast());
+    }
+}
+
+/// Takes the remembered states out of a wrapper.
+unsafe fn scope_of(this: *mut Wrapper) -> Option<Box<Scope>> {
+    // SAFETY: the pointer is null or came from `Box::into_raw` in `enter`.
+    unsafe {
+        let scope = std::mem::replace(&mut (*this).scope, std::ptr::null_mut());
+        (!scope.is_null()).then(|| Box::from_raw(scope))
     }
 }
 
@@ -118,6 +131,7 @@ unsafe fn wrapper(
         (*memory).container = container;
         ffi::Py_INCREF(site.cast());
         (*memory).site = site;
+        (*memory).scope = std::ptr::null_mut();
         memory.cast()
     }
 }
@@ -199,9 +213,20 @@ unsafe extern "C" fn enter(object: *mut ffi::PyObject, _nothing: *mut ffi::PyObj
         if method.is_null() {
             return method;
         }
+        // Managers of C types, such as locks and files, change nothing that is hidden.
+        let looks = (*ffi::Py_TYPE((*this).inner)).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE != 0
+            && recorder().is_some_and(|recorder| recorder.hidden.is_manager_due((*this).site as usize));
+        if looks {
+            if let Some(scope) = hidden::enter(current_unit()) {
+                (*this).scope = Box::into_raw(Box::new(scope));
+            }
+        }
         let result = ffi::PyObject_CallNoArgs(method);
         ffi::Py_DECREF(method);
         touched(this);
+        if looks {
+            hidden::entered(current_unit(), result);
+        }
         result
     }
 }
@@ -211,6 +236,10 @@ unsafe extern "C" fn exit(object: *mut ffi::PyObject, args: *mut ffi::PyObject) 
     unsafe {
         let this = object.cast::<Wrapper>();
         let site = (*this).site;
+        let scope = scope_of(this);
+        if let Some(scope) = &scope {
+            hidden::leaving(scope);
+        }
         if !(*site).unit.is_null() {
             enter_unit((*site).unit);
         }
@@ -221,6 +250,9 @@ unsafe extern "C" fn exit(object: *mut ffi::PyObject, args: *mut ffi::PyObject) 
         let result = ffi::PyObject_Call(method, args, std::ptr::null_mut());
         ffi::Py_DECREF(method);
         touched(this);
+        if let Some(scope) = &scope {
+            hidden::left(current_unit(), scope);
+        }
         let error = ffi::PyTuple_GetItem(args, 1);
         if !result.is_null()
             && !error.is_null()

@@ -12,8 +12,8 @@ use rustc_hash::FxHashMap;
 
 use super::{recorder, walk, LoadedSource, NotedBinding, Recorder, NO_UNIT};
 use clew_trace::{
-    Arm, Binding, Flow, FlowKind, FunctionEntry, Raised, RunTrace, ScopeId, SourceId, SourceRecord, SourceTable,
-    StatementId, StatementKind, Touched, WriteKind,
+    Arm, Binding, Flow, FunctionEntry, Raised, RunTrace, ScopeId, SourceId, SourceRecord, SourceTable, StatementId,
+    StatementKind, Touched, WriteKind,
 };
 
 /// Objects that the walk from one top-level name may visit.
@@ -95,7 +95,11 @@ impl Recorder {
     }
 }
 
-fn executed(source: &LoadedSource) -> Vec<StatementId> {
+/// Statements that ran. Of functions that ran in child processes it is not known what of them did: all of it counts.
+fn executed<'e>(
+    source: &LoadedSource,
+    in_children: impl Iterator<Item = &'e (u32, u32, u32)> + Clone,
+) -> Vec<StatementId> {
     let table = &source.table;
     let mut ran: Vec<bool> = (0..table.statements.len())
         .map(|i| {
@@ -106,8 +110,21 @@ fn executed(source: &LoadedSource) -> Vec<StatementId> {
             }
         })
         .collect();
+    for (ran, statement) in ran.iter_mut().zip(&table.statements) {
+        *ran |= in_children.clone().any(|entry| is_within(table, statement.scope, ScopeId(entry.2)));
+    }
     close_coverage(source, &mut ran);
     ran.iter().enumerate().filter(|(_, ran)| **ran).map(|(i, _)| StatementId(i as u32)).collect()
+}
+
+fn is_within(table: &SourceTable, mut scope: ScopeId, around: ScopeId) -> bool {
+    while scope != around {
+        match table.scope(scope).parent {
+            Some(parent) => scope = parent,
+            None => return false,
+        }
+    }
+    true
 }
 
 /// Marks stand at the beginnings of blocks; what follows in a block ran too, and so did what is around it.
@@ -215,18 +232,6 @@ fn unit_or_none(unit: u32) -> Option<StatementId> {
     (unit != NO_UNIT).then_some(StatementId(unit))
 }
 
-/// What a thread did cannot be told from what the main thread did meanwhile: these units depend on each other.
-fn join_threads(recorder: &mut Recorder) {
-    let mut units: Vec<u32> = recorder.threaded.iter().copied().filter(|unit| *unit != NO_UNIT).collect();
-    units.sort_unstable();
-    if recorder.threaded.len() > 1 {
-        for pair in units.windows(2) {
-            recorder.flow(pair[0], pair[1], FlowKind::Data);
-            recorder.flow(pair[1], pair[0], FlowKind::Data);
-        }
-    }
-}
-
 /// Values of the top-level names now, and those noted on the way.
 fn bindings(py: Python<'_>, globals: &Bound<'_, PyDict>) -> Vec<Binding> {
     let describe = py.import("clew.fingerprint").and_then(|module| module.getattr("describe")).ok();
@@ -262,15 +267,18 @@ fn bindings(py: Python<'_>, globals: &Bound<'_, PyDict>) -> Vec<Binding> {
 }
 
 fn trace_of(recorder: &mut Recorder, bindings: Vec<Binding>) -> RunTrace {
-    join_threads(recorder);
+    let in_children = recorder.entries_of_children();
+    recorder.entries.extend(in_children.iter().copied());
     let sources: Vec<SourceRecord> = recorder
         .sources
         .iter()
-        .map(|source| SourceRecord {
+        .enumerate()
+        .map(|(number, source)| (source, in_children.iter().filter(move |entry| entry.1 == number as u32)))
+        .map(|(source, in_children)| SourceRecord {
             path: source.path.clone(),
             module: source.module.clone(),
             content_hash: blake3::hash(source.text.as_bytes()).to_hex().to_string(),
-            executed: executed(source),
+            executed: executed(source, in_children),
             imported_by: unit_or_none(source.imported_by),
         })
         .collect();
@@ -355,7 +363,16 @@ fn finish(
     // SAFETY: the lock is held.
     if let Some(recorder) = unsafe { recorder() } {
         // SAFETY: as above.
-        unsafe { recorder.check_random(unit) };
+        unsafe {
+            recorder.check_random(unit);
+            recorder.check_handed_out(unit);
+        }
+        recorder.compare_files(unit);
+    }
+    // SAFETY: the lock is held, and no reference to the recorder is alive.
+    unsafe { super::hidden::look(unit) };
+    // SAFETY: as above.
+    if let Some(recorder) = unsafe { recorder() } {
         recorder.resolving = true;
     }
     let bindings = globals.map(|globals| bindings(py, globals)).unwrap_or_default();

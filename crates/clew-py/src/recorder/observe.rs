@@ -6,7 +6,7 @@
 #![allow(unsafe_code)]
 
 use pyo3::ffi;
-use rustc_hash::{FxHashMap, FxHasher};
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use std::collections::VecDeque;
 use std::ffi::{c_int, c_void};
 use std::hash::Hasher;
@@ -62,6 +62,54 @@ pub unsafe fn worthwhile(object: *mut ffi::PyObject) -> bool {
             && tp != &raw mut ffi::PyCFunction_Type
             && ffi::PyModule_Check(object) == 0
     }
+}
+
+/// Whether the object is a generator of random numbers, which is changed by whoever it is handed to.
+///
+/// # Safety
+/// The interpreter lock is held and `object` is alive.
+pub unsafe fn is_generator(object: *mut ffi::PyObject) -> bool {
+    // SAFETY: bases of a live type are live, and names of types are C strings.
+    unsafe {
+        let mut base = ffi::Py_TYPE(object);
+        if walk::is_atom(base)
+            || (*base).tp_flags & (ffi::Py_TPFLAGS_LIST_SUBCLASS | ffi::Py_TPFLAGS_DICT_SUBCLASS) != 0
+        {
+            return false;
+        }
+        while !base.is_null() {
+            let name = std::ffi::CStr::from_ptr((*base).tp_name).to_bytes();
+            if name == b"_random.Random"
+                || name == b"numpy.random.mtrand.RandomState"
+                || name == b"numpy.random._generator.Generator"
+                || name == b"numpy.random.bit_generator.BitGenerator"
+                || name == b"torch._C.Generator"
+            {
+                return true;
+            }
+            base = (*base).tp_base;
+        }
+    }
+    false
+}
+
+/// A number that changes when something reachable from `root` does, as far as the budget reaches. Objects that hold the
+/// same have the same number.
+///
+/// # Safety
+/// The interpreter lock is held and `root` is alive.
+pub unsafe fn of(root: *mut ffi::PyObject) -> u64 {
+    let mut seen = FxHashSet::default();
+    let mut walk = Visit { hasher: FxHasher::default(), queue: VecDeque::from([root]) };
+    // SAFETY: as for `details`.
+    unsafe {
+        while let Some(object) = walk.queue.pop_front() {
+            if seen.len() < BUDGET && seen.insert(object as usize) {
+                state(object, &mut walk);
+            }
+        }
+    }
+    walk.hasher.finish()
 }
 
 /// A number for each object reachable from `root`, as far as the budget reaches, that changes when its state does.

@@ -53,6 +53,15 @@ extern "C" fn audit(event: *const c_char, args: *mut ffi::PyObject, _data: *mut 
         let event = CStr::from_ptr(event).to_bytes();
         match event {
             b"open" => opened(recorder, args),
+            // What ran before the import belongs to another unit.
+            b"import" => {
+                let unit = current_unit();
+                // The generators of a module that is being imported are looked for at the next chance.
+                recorder.random.n_checks = 0;
+                if recorder.unit_imports(unit) {
+                    recorder.read_environment(unit, super::environment::ALL);
+                }
+            }
             b"os.mkdir" | b"os.rmdir" | b"shutil.rmtree" => {
                 if let Some(path) = path_of(item(args, 0)) {
                     // One that is there already is not made.
@@ -81,15 +90,17 @@ extern "C" fn audit(event: *const c_char, args: *mut ffi::PyObject, _data: *mut 
                 named(recorder, args, 1, Access::Write);
             }
             b"sqlite3.connect" => named(recorder, args, 0, Access::Update),
-            b"subprocess.Popen" | b"os.system" | b"os.posix_spawn" => {
-                recorder.outside_use(ExternalKind::Process, "subprocess", Access::Update);
+            b"subprocess.Popen" | b"os.system" | b"os.posix_spawn" | b"pty.spawn" => {
+                recorder.child_begins(current_unit());
             }
+            b"os.fork" | b"os.forkpty" => {
+                recorder.child_begins(current_unit());
+                recorder.share_with_child();
+            }
+            b"mmap.__new__" => recorder.map_file(item(args, 0)),
             b"socket.connect" => recorder.outside_use(ExternalKind::Network, "socket", Access::Update),
-            b"os.putenv" | b"os.unsetenv" => environment(recorder, args),
-            b"_thread.start_new_thread" => {
-                recorder.threads_started = true;
-                recorder.threaded.insert(current_unit());
-            }
+            b"os.putenv" => environment(recorder, args, Access::Write),
+            b"os.unsetenv" => environment(recorder, args, Access::Update),
             _ => {}
         }
     }
@@ -194,10 +205,12 @@ unsafe fn named(recorder: &mut Recorder, args: *mut ffi::PyObject, index: isize,
     }
 }
 
-unsafe fn environment(recorder: &mut Recorder, args: *mut ffi::PyObject) {
+unsafe fn environment(recorder: &mut Recorder, args: *mut ffi::PyObject, access: Access) {
+    // A method may look at the variable before it sets it.
+    let access = if recorder.environ_called { Access::Update } else { access };
     // SAFETY: arguments of a live audit event.
     if let Some(name) = unsafe { path_of(item(args, 0)) } {
-        recorder.outside_use(ExternalKind::Environment, &name, Access::Write);
+        recorder.outside_use(ExternalKind::Environment, &name, access);
     }
 }
 
@@ -234,8 +247,12 @@ impl Recorder {
             Access::Update => {
                 self.flow(unit, writer, FlowKind::External(external));
                 self.outside[external.index()].writer = unit;
+                self.hidden.n_changes += 1;
             }
-            Access::Write => self.outside[external.index()].writer = unit,
+            Access::Write => {
+                self.outside[external.index()].writer = unit;
+                self.hidden.n_changes += 1;
+            }
         }
         if self.outside_seen.insert((unit, external.0, access)) {
             self.outside_uses.push(ExternalUse { unit: StatementId(unit), external, access });
@@ -246,6 +263,14 @@ impl Recorder {
     pub fn use_outside(&mut self, unit: u32, uses: &[(String, String, String)]) -> bool {
         let mut changes = false;
         for (kind, key, access) in uses {
+            let is_watched = kind == "module" && super::hidden::probe::number(key).is_some();
+            if is_watched {
+                // Whether it was changed is seen, which is more than can be told.
+                if access == "read" {
+                    self.read_hidden(unit, key);
+                }
+                continue;
+            }
             changes |= access != "read" && access != "list";
             let access = match access.as_str() {
                 "read" => Access::Read,
@@ -259,7 +284,9 @@ impl Recorder {
             match kind.as_str() {
                 "file" => self.use_file(unit, key, access),
                 "random" => self.use_kind(unit, ExternalKind::Random, key, access),
-                "environment" => self.use_kind(unit, ExternalKind::Environment, key, access),
+                "stdio" => self.use_kind(unit, ExternalKind::Stdio, key, access),
+                // Changes are seen by audit events, variable by variable.
+                "environment" => self.read_environment(unit, key),
                 _ => self.use_kind(unit, ExternalKind::Module, key, access),
             }
         }
@@ -315,6 +342,30 @@ impl Recorder {
         }
     }
 
+    /// Remembers which file is mapped into memory: what is written there is written into the file.
+    unsafe fn map_file(&mut self, descriptor: *mut ffi::PyObject) {
+        // SAFETY: an argument of a live audit event.
+        let number = unsafe {
+            if descriptor.is_null() || ffi::PyLong_Check(descriptor) == 0 {
+                return;
+            }
+            ffi::PyLong_AsLong(descriptor)
+        };
+        if let Ok(path) = std::fs::read_link(format!("/proc/self/fd/{number}")) {
+            let path = path.to_string_lossy().into_owned();
+            if path.starts_with('/') && !self.mapped.contains(&path) {
+                self.mapped.push(path);
+            }
+        }
+    }
+
+    /// Records that memory was written that files are mapped to.
+    pub fn write_mapped(&mut self, unit: u32) {
+        for path in self.mapped.clone() {
+            self.use_file(unit, &path, Access::Update);
+        }
+    }
+
     /// Records that a directory was made, or removed with all that is in it.
     pub fn change_directory(&mut self, unit: u32, path: &str) {
         if !path.starts_with('/') {
@@ -339,13 +390,33 @@ impl Recorder {
 
     /// Marks the statement as one with an effect outside the objects.
     pub fn touch(&mut self, source: u32, statement: u32, kind: WriteKind) {
+        self.hidden.n_changes += 1;
         self.touched_outside.insert((source, statement, kind));
+    }
+}
+
+/// How many changes were recorded so far.
+pub fn n_changes() -> u64 {
+    // SAFETY: called with the interpreter lock held, by the runner of the program.
+    unsafe { recorder() }.map_or(0, |recorder| recorder.hidden.n_changes)
+}
+
+/// Functions that were registered to run at the end have run: what they changed depends on who registered them.
+pub fn exit_functions_ran(n_changes: u64) {
+    let unit = current_unit();
+    // SAFETY: as above.
+    if let Some(recorder) = unsafe { recorder() } {
+        if recorder.hidden.n_changes != n_changes {
+            recorder.use_kind(unit, ExternalKind::Module, "process.exit", Access::Read);
+        }
     }
 }
 
 /// What tells that a hidden random generator was used: a few words of its state.
 #[derive(Default)]
 pub struct RandomState {
+    /// The objects behind the modules' functions (borrowed: the modules keep them).
+    owners: [usize; 2],
     numpy: Option<*const u32>,
     numpy_seen: (u32, u32, u32),
     python: Option<*const u32>,
@@ -408,11 +479,17 @@ impl Recorder {
 }
 
 impl RandomState {
+    /// Whether the object is one of those behind the modules' functions.
+    pub fn owns(&self, object: *mut ffi::PyObject) -> bool {
+        self.owners.contains(&(object as usize))
+    }
+
     unsafe fn locate(&mut self) {
         // SAFETY: the lock is held; every step checks for failure and clears errors.
         unsafe {
             if self.python.is_none() {
                 if let Some(instance) = attribute_path(c"random", &[c"_inst"]) {
+                    self.owners[0] = instance as usize;
                     let state = instance.cast::<u8>().add(size_of::<ffi::PyObject>()).cast::<u32>();
                     self.python_seen = (*state, *state.add(1), *state.add(TWISTER_WORDS));
                     self.python = Some(state);
@@ -420,6 +497,10 @@ impl RandomState {
                 }
             }
             if self.numpy.is_none() {
+                if let Some(instance) = attribute_path(c"numpy.random.mtrand", &[c"_rand"]) {
+                    self.owners[1] = instance as usize;
+                    ffi::Py_DECREF(instance);
+                }
                 let path = [c"_rand", c"_bit_generator", c"capsule"];
                 if let Some(capsule) = attribute_path(c"numpy.random.mtrand", &path) {
                     let generator = ffi::PyCapsule_GetPointer(capsule, c"BitGenerator".as_ptr());
@@ -438,7 +519,10 @@ impl RandomState {
 }
 
 /// An attribute of a module that is imported already (new reference).
-unsafe fn attribute_path(module: &CStr, path: &[&CStr]) -> Option<*mut ffi::PyObject> {
+///
+/// # Safety
+/// The interpreter lock is held.
+pub unsafe fn attribute_path(module: &CStr, path: &[&CStr]) -> Option<*mut ffi::PyObject> {
     // SAFETY: the lock is held; errors are cleared.
     unsafe {
         let modules = ffi::PyImport_GetModuleDict();

@@ -33,6 +33,10 @@ pub struct Hot {
     pub ndarray: *mut ffi::PyTypeObject,
     /// `collections.defaultdict`, whose item loads may add items.
     pub defaultdict: *mut ffi::PyTypeObject,
+    /// `os.environ` (borrowed), whose items are outside state of their own.
+    pub environ: *mut ffi::PyObject,
+    /// Whether hidden state was changed, so that operations on a library's objects may read it.
+    pub ambient: bool,
     /// Whether families of objects with shared state (figures, frames) were written.
     pub families: bool,
     /// Receiver of the augmented item store that is being evaluated (borrowed).
@@ -61,6 +65,8 @@ impl Hot {
             any_old: false,
             ndarray: std::ptr::null_mut(),
             defaultdict: std::ptr::null_mut(),
+            environ: std::ptr::null_mut(),
+            ambient: false,
             families: false,
             augmented: std::ptr::null_mut(),
             recent: [(0, 0); 256],
@@ -88,9 +94,11 @@ pub fn start(_py: Python<'_>) {
         ffi::PyList_SetItem(hot.state_list, 0, ffi::PyLong_FromLong(-1));
         hot.state = (*hot.state_list.cast::<ffi::PyListObject>()).ob_item;
         hot.defaultdict = crate::hooks::names().defaultdict;
+        hot.environ = super::environment::find();
         hot.current = std::ptr::null_mut();
         hot.unit = NO_UNIT;
         hot.any_old = false;
+        hot.ambient = false;
         hot.n_known = 0;
         hot.recent = [(0, 0); 256];
         super::writes::resize_bitmaps(1 << 16);
@@ -117,6 +125,7 @@ pub fn stop() {
     unsafe {
         let hot = &mut *hot();
         hot.any_old = false;
+        hot.ambient = false;
         hot.n_known = 0;
         super::writes::resize_bitmaps(1 << 16);
     }
@@ -138,6 +147,11 @@ pub fn unit_changed() {
         if let Some(recorder) = recorder() {
             recorder.check_random(hot.unit);
             recorder.check_watched(hot.unit);
+            recorder.check_handed_out(hot.unit);
+        }
+        super::hidden::unit_ends(hot.unit);
+        if let Some(recorder) = recorder() {
+            recorder.forget_hidden_reads();
             hot.unit = unit;
             recorder.written.age();
             recorder.walks.clear();

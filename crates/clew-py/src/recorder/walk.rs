@@ -92,6 +92,18 @@ impl WalkMemory {
     }
 }
 
+/// Key under which a thread's own attributes of a shared object are noted for the others.
+const OTHER_THREAD: u32 = u32::MAX;
+
+/// Whether the type has this name.
+///
+/// # Safety
+/// `tp` is a live type.
+pub unsafe fn is_named(tp: *mut ffi::PyTypeObject, name: &[u8]) -> bool {
+    // SAFETY: names of live types are C strings.
+    unsafe { std::ffi::CStr::from_ptr((*tp).tp_name).to_bytes() == name }
+}
+
 /// Whether values of this type refer to nothing and never change.
 ///
 /// # Safety
@@ -368,7 +380,8 @@ impl Recorder {
     pub unsafe fn read_deep(&mut self, unit: u32, object: *mut ffi::PyObject, reach: Reach) {
         // SAFETY: as promised.
         unsafe {
-            if !(*hot()).any_old || is_atom(ffi::Py_TYPE(object)) || self.walks.met(object as usize) {
+            let is_outside = object == (*hot()).environ || self.random.owns(object);
+            if !(*hot()).any_old || is_outside || is_atom(ffi::Py_TYPE(object)) || self.walks.met(object as usize) {
                 return;
             }
             let mut found = Vec::new();
@@ -437,8 +450,15 @@ impl Recorder {
         // SAFETY: as promised.
         unsafe {
             let tp = ffi::Py_TYPE(object);
-            if is_atom(tp) {
+            if is_atom(tp) || object == (*hot()).environ || self.random.owns(object) {
                 return;
+            }
+            if self.is_library_part(object) {
+                let package = super::hidden::package_of_object(object);
+                self.changed_package(unit, &package);
+            }
+            if !self.mapped.is_empty() && is_named(tp, b"mmap.mmap") {
+                self.write_mapped(unit);
             }
             match self.family(tp) {
                 Family::Plain | Family::User => {
@@ -446,10 +466,22 @@ impl Recorder {
                         // Instances of subclasses show it, too: looks must go through all classes of an object.
                         (*hot()).families |= !(*object.cast::<ffi::PyTypeObject>()).tp_subclasses.is_null();
                     }
-                    self.write_address(unit, object as usize, key, strength);
+                    if is_named(tp, b"_thread._local") && self.in_other_thread() {
+                        let own = self.address_in_thread(object);
+                        self.write_address(unit, own, key, Strength::Updates);
+                        // Looks in any thread must find that there is something to be found.
+                        self.write_address(unit, object as usize, OTHER_THREAD, Strength::Replaces);
+                    } else {
+                        self.write_address(unit, object as usize, key, strength);
+                    }
+                    self.wrote_in_thread(object as usize);
                 }
                 Family::Array | Family::Figure | Family::MemoryView | Family::Window => {
                     let owner = self.owner(object);
+                    if !self.mapped.is_empty() && is_named(ffi::Py_TYPE(owner), b"mmap.mmap") {
+                        self.write_mapped(unit);
+                    }
+                    self.wrote_in_thread(owner as usize);
                     // Frames may stand on the array.
                     (*hot()).families |= self.family(tp) != Family::Array || is_loaded(c"pandas");
                     self.write_address(unit, owner as usize, WHOLE, Strength::Updates);
@@ -476,6 +508,7 @@ impl Recorder {
                 }
                 Family::Frame => {
                     (*hot()).families = true;
+                    self.wrote_in_thread(object as usize);
                     let key = if self.is_attribute(tp, key) { WHOLE } else { key };
                     self.write_address(unit, object as usize, key, Strength::Updates);
                     // An indexer (`df.loc`) changes the frame that it belongs to.

@@ -184,6 +184,7 @@ impl Recorder {
         if unit == NO_UNIT {
             return;
         }
+        self.hidden.n_changes += 1;
         if strength == Strength::Updates || key == WHOLE {
             self.read_address(unit, address, key, FlowKind::Mutate);
         }

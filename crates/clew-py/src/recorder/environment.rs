@@ -1,0 +1,58 @@
+//! Environment variables: each is outside state of its own, whatever mapping it is reached through.
+//!
+//! Changes come from the interpreter's audit events. Reads come from the hooks on `os.environ` and from annotations;
+//! a child process and an import see all variables.
+
+#![allow(unsafe_code)]
+
+use pyo3::ffi;
+
+use super::{Recorder, NO_UNIT};
+use clew_trace::{Access, ExternalId, ExternalKind};
+
+/// Stands for all variables.
+pub const ALL: &str = "*";
+
+/// `os.environ` (borrowed: the module keeps it), or null.
+pub fn find() -> *mut ffi::PyObject {
+    // SAFETY: called with the interpreter lock held, when a recording begins.
+    unsafe {
+        match super::outside::attribute_path(c"os", &[c"environ"]) {
+            Some(environ) => {
+                ffi::Py_DECREF(environ);
+                environ
+            }
+            None => std::ptr::null_mut(),
+        }
+    }
+}
+
+impl Recorder {
+    /// `unit` reads a variable, or all that were changed.
+    pub fn read_environment(&mut self, unit: u32, name: &str) {
+        if name != ALL {
+            let id = self.external(ExternalKind::Environment, name);
+            self.outside_access(unit, id, Access::Read);
+            return;
+        }
+        for index in 0..self.outside.len() {
+            let outside = &self.outside[index];
+            if outside.state.kind == ExternalKind::Environment && outside.writer != NO_UNIT {
+                self.outside_access(unit, ExternalId(index as u32), Access::Read);
+            }
+        }
+    }
+
+    /// Items of `os.environ` are read by the keys of a site; without one, all are.
+    pub fn read_environ(&mut self, unit: u32, keys: &[u32]) {
+        if keys.is_empty() {
+            self.read_environment(unit, ALL);
+            return;
+        }
+        let names: Vec<String> =
+            self.keys.iter().filter(|(_, id)| keys.contains(id)).map(|(name, _)| name.clone()).collect();
+        for name in names {
+            self.read_environment(unit, &name);
+        }
+    }
+}

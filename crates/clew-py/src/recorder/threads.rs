@@ -1,0 +1,87 @@
+//! Threads: who started them, and whose changes are seen once they are waited for.
+//!
+//! What a thread does belongs to the unit that runs meanwhile. That unit depends on those that started threads, and
+//! whoever waits for a thread hands on what it wrote.
+
+#![allow(unsafe_code)]
+
+use pyo3::ffi;
+
+use super::writes::{Strength, WHOLE};
+use super::{Recorder, NO_UNIT};
+use clew_trace::FlowKind;
+
+/// Packages whose calls start threads or wait for them.
+const PACKAGES: [&str; 6] = ["threading", "thread", "concurrent", "multiprocessing", "queue", "joblib"];
+
+/// Objects written in threads that are remembered for whoever waits.
+const MAX_WRITTEN: usize = 10_000;
+
+/// What is known of threads.
+#[derive(Default)]
+pub struct Threads {
+    /// Units that called what may start threads, in the order of their first call.
+    callers: Vec<u32>,
+    /// Units during which threads ran user code.
+    ran: Vec<u32>,
+    /// Objects written in threads since somebody waited.
+    written: Vec<usize>,
+}
+
+impl Recorder {
+    /// Whether the running thread is another than the one that runs the program.
+    pub fn in_other_thread(&self) -> bool {
+        // SAFETY: the lock is held by whoever records, so there is a current thread state.
+        unsafe { ffi::PyThreadState_Get() as usize != self.main_thread }
+    }
+
+    /// An address that stands for the running thread's part of an object.
+    pub fn address_in_thread(&self, object: *mut ffi::PyObject) -> usize {
+        // SAFETY: as above.
+        let thread = unsafe { ffi::PyThreadState_Get() as usize };
+        0xC000_0000_0000_0000 | (object as usize ^ thread.rotate_left(20)) & 0x3fff_ffff_ffff_fff0
+    }
+
+    /// A thread enters a function of the user's.
+    pub fn entered_in_thread(&mut self, unit: u32) {
+        for caller in self.threads.callers.clone() {
+            self.flow(unit, caller, FlowKind::Data);
+        }
+        if !self.threads.ran.contains(&unit) {
+            self.threads.ran.push(unit);
+        }
+    }
+
+    /// A thread may have written the object at an address.
+    pub fn wrote_in_thread(&mut self, address: usize) {
+        if !self.threads.ran.is_empty() && self.in_other_thread() && self.threads.written.len() < MAX_WRITTEN {
+            self.threads.written.push(address);
+        }
+    }
+
+    /// A foreign call ended: it may have started threads, or waited for some.
+    pub fn after_foreign_call(&mut self, unit: u32, spec_id: u32) {
+        if unit == NO_UNIT || self.in_other_thread() {
+            return;
+        }
+        if PACKAGES.contains(&self.specs.spec(spec_id).package.as_str()) {
+            self.waited(unit);
+        }
+        self.child_may_have_ended(unit);
+    }
+
+    /// `unit` started threads or waited for some: what they wrote is seen from here on.
+    pub fn waited(&mut self, unit: u32) {
+        if !self.threads.callers.contains(&unit) {
+            self.threads.callers.push(unit);
+        }
+        let mut written = std::mem::take(&mut self.threads.written);
+        written.sort_unstable();
+        written.dedup();
+        for address in written {
+            if self.written.contains(address) {
+                self.write_address(unit, address, WHOLE, Strength::Updates);
+            }
+        }
+    }
+}
