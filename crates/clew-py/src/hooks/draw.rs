@@ -9,9 +9,9 @@
 use pyo3::ffi;
 
 use super::effects::flag;
-use crate::recorder::{observe, recorder};
 use crate::recorder::walk::{self, is_atom, Below};
 use crate::recorder::writes::{Strength, WHOLE};
+use crate::recorder::{observe, recorder};
 use clew_trace::FlowKind;
 
 /// Objects that are looked through for iterators and callables.
