@@ -333,7 +333,11 @@ impl<'p, 'a> Closure<'p, 'a> {
                 FlowKind::Mutate => (EdgeKind::Mutate, None),
                 FlowKind::View => (EdgeKind::View, None),
                 FlowKind::External(id) => {
-                    (EdgeKind::External, facts.trace.externals.get(id.index()).map(|state| state.key.as_str()))
+                    let state = facts.trace.externals.get(id.index());
+                    if state.is_some_and(|state| !crate::outside::matters(facts, unit, state)) {
+                        continue;
+                    }
+                    (EdgeKind::External, state.map(|state| state.key.as_str()))
                 }
             };
             self.keep(writer, Reason::because(unit, kind, name));

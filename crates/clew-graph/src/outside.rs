@@ -55,6 +55,9 @@ pub(crate) fn check(analysis: &Analysis<'_>, kept: &BTreeSet<StatementId>, crite
             {
                 return differs(format!("random numbers that were not seeded ({})", state.key));
             }
+            ExternalKind::Process if state.key == "identity" && used.access == Access::Read => {
+                return differs(String::from("the number of the process"));
+            }
             ExternalKind::Network => return differs(String::from("the network")),
             ExternalKind::Stdio if used.access == Access::Read => {
                 return differs(String::from("what was typed on standard input"));
@@ -110,6 +113,57 @@ fn only_names_files(facts: &Facts<'_>, unit: StatementId, criterion: &Criterion)
 /// Whether the unit imports a library: the files that it looks at are the library's own.
 fn imports_library(facts: &Facts<'_>, unit: StatementId) -> bool {
     is_import(facts, unit) && !facts.trace.sources.iter().skip(1).any(|source| source.imported_by == Some(unit))
+}
+
+/// States that matter only where values are turned into text.
+const TEXT_STATES: [&str; 3] = ["numpy.printoptions", "pandas.display", "pandas.styler"];
+
+/// Names by which values are turned into text.
+const TEXT_NAMES: [&str; 24] = [
+    "str",
+    "repr",
+    "format",
+    "ascii",
+    "print",
+    "pprint",
+    "pformat",
+    "write",
+    "writelines",
+    "to_string",
+    "to_html",
+    "to_latex",
+    "array2string",
+    "array_repr",
+    "array_str",
+    "info",
+    "debug",
+    "warning",
+    "error",
+    "log",
+    "dump",
+    "dumps",
+    "savetxt",
+    "style",
+];
+
+/// Whether a state that a unit seems to read can make a difference to it.
+pub(crate) fn matters(facts: &Facts<'_>, unit: StatementId, state: &ExternalState) -> bool {
+    if state.kind != ExternalKind::Module || !TEXT_STATES.contains(&state.key.as_str()) {
+        return true;
+    }
+    let makes_text = |id: StatementId| {
+        let own = facts.header_text(id);
+        let has_name = facts.names_in(id).any(|name| TEXT_NAMES.contains(&facts.name(name)));
+        has_name || own.contains("f\"") || own.contains("f'") || own.contains('%') || own.contains("option")
+    };
+    let inside = unit.0..facts.blocks.end(unit);
+    if inside.map(StatementId).any(makes_text) {
+        return true;
+    }
+    facts.entries_of(unit).iter().any(|entry| {
+        let Some(owner) = facts.owner(entry.scope).filter(|_| entry.source == SourceId(0)) else { return true };
+        (owner.0..facts.blocks.end(owner)).map(StatementId).any(makes_text)
+    })
 }
 
 /// Whether kept text of the unit, or of the functions it entered, names a clock.

@@ -45,6 +45,8 @@ def conclude(
     """
     made = plan(effect, receiver, args, kwargs)
     uses = [_use(state, access) for state, access in made.states]
+    if ("process", "identity", "read") in uses:
+        made = made._replace(bits=made.bits & ~flags.NONDETERMINISTIC)
     uses += [("environment", name, access) for name, access in made.variables]
     uses += [("file", path, access) for path, access in made.files]
     written = list(made.writes)
@@ -64,6 +66,8 @@ def _use(state: str, access: str) -> Use:
     kind, _, name = state.partition(".")
     if kind == "environment" and name:
         return "environment", name, access
+    if state == "process.identity":
+        return "process", "identity", access
     if state == "stdio" and access == "update" and sys.stdin is sys.__stdin__:
         return "stdio", "standard input", "read"
     return "random" if state in _RANDOM else "module", state, access

@@ -80,6 +80,7 @@ NAMES: Final[dict[str, int]] = {
 EXTRA_KEYS: Final[dict[str, str]] = {
     "state": "list of the hidden states it changes, such as 'numpy.random' or 'pandas.options'",
     "reads_state": "list of the hidden states it reads without changing them",
+    "idle": "list of random generators that may be drawn from for nothing that reaches a result",
     "observe_state": "list of hidden states that may change: compare `states.token` before, after",
     "arguments": "list of the arguments it changes: positions, names, '*' for all positions",
     "path": "list of [argument or 'self', access]: a path or file object, and 'read', 'write', "

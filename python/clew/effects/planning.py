@@ -30,8 +30,9 @@ class Plan(NamedTuple):
     writes, reads
         Objects that were changed and read; the receiver is not among them (the bits tell).
     states
-        Triples of a hidden state, ``read``, ``update`` or ``write``. One that was written
-        (replaced) no longer depends on what it was.
+        Pairs of a hidden state and ``read``, ``update``, ``write`` or ``idle``. One that was
+        written (replaced) no longer depends on what it was; from one that is idle was drawn what
+        reaches no result.
     files
         Pairs of a path, as the program gave it, and ``read``, ``write``, ``update`` or ``list``.
     variables
@@ -98,6 +99,7 @@ def _states(bits: int, extra: flags.Extra) -> tuple[tuple[str, str], ...]:
     # One option of many does not replace the others.
     whole = bits & flags.SEED and "key" not in extra
     found = [(state, "read") for state in extra.get("reads_state", ())]
+    found += [(state, "idle") for state in extra.get("idle", ())]
     found += [(state, "write" if whole else "update") for state in extra.get("state", ())]
     elsewhere = ("environment", "matplotlib.pyplot" if bits & flags.FIGURE else "")
     return tuple(item for item in found if item[0] not in elsewhere)

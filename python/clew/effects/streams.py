@@ -107,7 +107,7 @@ def _follow(value: object) -> tuple[dict[str, None], list[object]]:
 
 
 def _look(value: Any, found: dict[str, None], waiting: list[object], streams: list[object]) -> None:
-    if value is None or value in (sys.__stdout__, sys.__stderr__):
+    if value is None or value is sys.__stdout__ or value is sys.__stderr__:
         found.update({TERMINAL: None} if value is not None else {})
         return
     if type(value) in (str, bytes):
@@ -136,8 +136,10 @@ def _look(value: Any, found: dict[str, None], waiting: list[object], streams: li
 def _file(value: Any, keys: list[str], found: dict[str, None], waiting: list[object]) -> None:
     if keys[0] == "_io:TextIOWrapper":
         waiting.append(value.buffer)
-    elif keys[0] in ("_io:BufferedWriter", "_io:BufferedRandom", "_io:BufferedReader"):
+    elif keys[0] in ("_io:BufferedWriter", "_io:BufferedRandom"):
         waiting.append(value.raw)
+    elif "_io:BufferedReader" in keys or ("_io:FileIO" in keys and value.mode == "rb"):
+        return
     elif "_io:FileIO" in keys:
         name = value.name
         if name in (1, 2, "<stdout>", "<stderr>"):

@@ -100,6 +100,11 @@ unsafe fn identity(callee: *mut ffi::PyObject) -> (usize, bool) {
             return identity((*callee.cast::<BoundMethod>()).function);
         }
         if tp == &raw mut ffi::PyFunction_Type {
+            let attributes = (*callee.cast::<ffi::PyFunctionObject>()).func_dict;
+            // What a decorator made has the code of all that it made.
+            if !attributes.is_null() && !ffi::PyDict_GetItemString(attributes, c"__wrapped__".as_ptr()).is_null() {
+                return (callee as usize, true);
+            }
             return ((*callee.cast::<ffi::PyFunctionObject>()).func_code as usize, true);
         }
         if (*tp).tp_flags & ffi::Py_TPFLAGS_TYPE_SUBCLASS != 0 {

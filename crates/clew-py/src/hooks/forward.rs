@@ -520,7 +520,7 @@ impl Call {
     unsafe fn draws_from_own(&self, recorder: &Recorder) -> bool {
         !self.receiver.is_null()
             // SAFETY: a part of a live call.
-            && unsafe { ffi::PyModule_Check(self.receiver) } == 0
+            && unsafe { observe::is_generator(self.receiver) }
             && !recorder.random.owns(self.receiver)
     }
 
@@ -586,6 +586,7 @@ impl Call {
         // SAFETY: parts of a live call; the recorder is not borrowed while states are looked at.
         unsafe {
             let Some(recorder_ref) = recorder() else { return };
+            recorder_ref.watch_double(result);
             let spec = recorder_ref.specs.spec(spec_id);
             let says = flags & (flag::MODULE_STATE | flag::OBSERVE) != 0 || spec.effect.is_some();
             let is_silent = result == ffi::Py_None() && recorder_ref.hidden.n_changes == n_changes;

@@ -109,6 +109,11 @@ pub unsafe extern "C" fn see(site: *mut ffi::PyObject, object: *mut ffi::PyObjec
     // SAFETY: called by the interpreter with live objects; the site is ours.
     unsafe {
         look(&*site.cast::<Site>(), object);
+        if (*hot()).ambient {
+            if let Some(recorder) = recorder() {
+                recorder.read_package_of((*hot()).unit, ffi::Py_TYPE(object));
+            }
+        }
         if object == (*hot()).environ {
             if let Some(recorder) = recorder() {
                 recorder.read_environ((*hot()).unit, &(*site.cast::<Site>()).keys);

@@ -61,6 +61,7 @@ unsafe fn entered(site: *mut Site, scope: u32) {
             if ffi::PyThreadState_Get() as usize != recorder.main_thread {
                 recorder.entered_in_thread(unit);
             }
+            recorder.read_namespace(unit, (*site).source);
             recorder.entered_in_child(unit, (*site).source, scope);
         }
     }
@@ -88,6 +89,13 @@ pub unsafe extern "C" fn handler(site: *mut ffi::PyObject, _zero: *mut ffi::PyOb
         let error = ffi::PyErr_GetHandledException();
         if !error.is_null() {
             raised_at(site, error);
+            if ffi::PyErr_GivenExceptionMatches(error, ffi::PyExc_Warning) != 0 {
+                // Filters decide which warnings are raised.
+                let unit = current_unit();
+                if let Some(recorder) = recorder() {
+                    recorder.read_hidden(unit, "warnings.filters");
+                }
+            }
             ffi::Py_DECREF(error);
         }
         done()

@@ -213,8 +213,9 @@ unsafe extern "C" fn enter(object: *mut ffi::PyObject, _nothing: *mut ffi::PyObj
         if method.is_null() {
             return method;
         }
-        // Managers of C types, such as locks and files, change nothing that is hidden.
-        let looks = (*ffi::Py_TYPE((*this).inner)).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE != 0
+        // Locks and files change nothing that is hidden.
+        let module = walk::module_of(ffi::Py_TYPE((*this).inner));
+        let looks = !matches!(module.as_str(), "_io" | "_thread" | "builtins")
             && recorder().is_some_and(|recorder| recorder.hidden.is_manager_due((*this).site as usize));
         if looks {
             if let Some(scope) = hidden::enter(current_unit()) {

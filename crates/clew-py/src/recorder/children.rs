@@ -20,6 +20,9 @@ use clew_trace::{Access, ExternalId, ExternalKind};
 const MAX_FILES: usize = 4_000;
 const MAX_DEPTH: usize = 4;
 
+/// Packages whose objects show what children did.
+pub const PACKAGES: [&str; 3] = ["multiprocessing", "subprocess", "concurrent"];
+
 /// Time of the last change, size, and number of a file.
 type Stamp = (i64, i64, u64, u64);
 
@@ -82,10 +85,18 @@ impl Recorder {
                 self.outside_access(unit, ExternalId(index as u32), Access::Read);
             }
         }
+        for package in PACKAGES {
+            self.changed_package(unit, package);
+        }
         self.children.before = Some(files_here());
         if !self.children.beginners.contains(&unit) {
             self.children.beginners.push(unit);
         }
+    }
+
+    /// Whether children were begun, and calls into the package talk to them.
+    pub fn has_children_in(&self, package: &str) -> bool {
+        !self.children.beginners.is_empty() && PACKAGES.contains(&package)
     }
 
     /// Looks whether children have changed files, if there may be any.
@@ -129,7 +140,6 @@ impl Recorder {
         if has_children() {
             self.children.before = Some(now);
         } else {
-            self.children.beginners.clear();
             self.children.n_comparisons = 0;
         }
     }
@@ -182,8 +192,8 @@ impl Recorder {
         for record in bytes.chunks_exact(12) {
             let number = |at: usize| u32::from_le_bytes([record[at], record[at + 1], record[at + 2], record[at + 3]]);
             let (unit, source, scope) = (number(0), number(4), number(8));
-            let scopes = self.sources.get(source as usize).map_or(0, |source| source.table.scopes.len());
-            if (scope as usize) < scopes {
+            let known = self.sources.iter().find(|known| known.number == source);
+            if known.is_some_and(|known| (scope as usize) < known.table.scopes.len()) {
                 found.insert((unit, source, scope));
             }
         }

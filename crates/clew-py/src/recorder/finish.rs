@@ -272,8 +272,7 @@ fn trace_of(recorder: &mut Recorder, bindings: Vec<Binding>) -> RunTrace {
     let sources: Vec<SourceRecord> = recorder
         .sources
         .iter()
-        .enumerate()
-        .map(|(number, source)| (source, in_children.iter().filter(move |entry| entry.1 == number as u32)))
+        .map(|source| (source, in_children.iter().filter(move |entry| entry.1 == source.number)))
         .map(|(source, in_children)| SourceRecord {
             path: source.path.clone(),
             module: source.module.clone(),

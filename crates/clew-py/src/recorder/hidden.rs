@@ -15,6 +15,7 @@ pub mod probe;
 
 use pyo3::ffi;
 use rustc_hash::FxHashMap;
+use std::ffi::CStr;
 
 use super::units::hot;
 use super::walk::{is_atom, module_of, reachable, Below};
@@ -36,6 +37,19 @@ struct Watched {
     object: *mut ffi::PyObject,
     snapshot: u64,
 }
+
+/// The functions and classes that a module of the user's has.
+struct Namespace {
+    source: u32,
+    token: u64,
+    writer: u32,
+}
+
+/// Doubles that are watched in one recording.
+const MAX_DOUBLES: usize = 16;
+
+/// Types that are remembered as being apart.
+const FEW_TYPES: usize = 32;
 
 /// States as they were when a `with` block was entered.
 pub struct Scope {
@@ -61,6 +75,12 @@ pub struct Hidden {
     /// States that the running unit has read already.
     read: (u32, u32),
     watched: Vec<Watched>,
+    /// Test doubles that foreign calls have made.
+    doubles: Vec<Watched>,
+    /// Types that do not belong to any of those packages.
+    types_apart: Vec<usize>,
+    /// Functions and classes of the user's imported modules, by the number of the source, and who changed them.
+    namespaces: Vec<Namespace>,
     /// Changes of anything, to be compared around a call.
     pub n_changes: u64,
 }
@@ -110,7 +130,11 @@ pub unsafe fn look(unit: u32) -> bool {
             return false;
         }
         let now = tokens();
-        recorder().is_some_and(|recorder| recorder.notice(&now, unit))
+        recorder().is_some_and(|recorder| {
+            let unseen = recorder.hidden.unseen.clone();
+            let found = recorder.notice(&now, unit);
+            recorder.notice_namespaces(unit, &unseen) || found
+        })
     }
 }
 
@@ -237,6 +261,41 @@ impl Recorder {
         self.outside[id.index()].writer
     }
 
+    /// Compares the functions and classes in imported modules of the user with what was seen last: whoever ran in
+    /// between has patched them.
+    fn notice_namespaces(&mut self, unit: u32, unseen: &[u32]) -> bool {
+        let mut found = false;
+        for index in 0..self.sources.len() {
+            let (number, module) = (self.sources[index].number, &self.sources[index].module);
+            if module == "__main__" {
+                continue;
+            }
+            // SAFETY: the lock is held by whoever records.
+            let Some(token) = (unsafe { definitions(module) }) else { continue };
+            match self.hidden.namespaces.iter_mut().find(|known| known.source == number) {
+                None => self.hidden.namespaces.push(Namespace { source: number, token, writer: NO_UNIT }),
+                Some(known) if known.token != token => {
+                    let former = std::mem::replace(&mut known.writer, unit);
+                    known.token = token;
+                    for earlier in unseen.iter().chain([&former]) {
+                        self.flow(unit, *earlier, FlowKind::Data);
+                    }
+                    found = true;
+                }
+                Some(_) => {}
+            }
+        }
+        found
+    }
+
+    /// A function of a source is entered: it sees what was patched there.
+    pub fn read_namespace(&mut self, unit: u32, source: u32) {
+        let patched = self.hidden.namespaces.iter().find(|known| known.source == source);
+        if let Some(writer) = patched.map(|known| known.writer) {
+            self.flow(unit, writer, FlowKind::Data);
+        }
+    }
+
     /// Compares all states with what was seen last; returns whether one was changed.
     fn notice(&mut self, now: &Tokens, unit: u32) -> bool {
         let mut found = false;
@@ -276,6 +335,7 @@ impl Recorder {
         let id = self.external(ExternalKind::Module, package);
         if !self.hidden.packages.iter().any(|(known, _)| known == package) {
             self.hidden.packages.push((package.to_owned(), id));
+            self.hidden.types_apart.clear();
         }
         self.outside_access(unit, id, Access::Update);
         // SAFETY: as above.
@@ -388,6 +448,23 @@ impl Recorder {
         }
     }
 
+    /// Looking at an object of a package that was changed reads what is hidden there.
+    ///
+    /// # Safety
+    /// The interpreter lock is held; `tp` is a live type.
+    #[cold]
+    pub unsafe fn read_package_of(&mut self, unit: u32, tp: *mut ffi::PyTypeObject) {
+        if !self.hidden.packages.is_empty() && !self.hidden.types_apart.contains(&(tp as usize)) {
+            // SAFETY: as promised.
+            let package = unsafe { package_of_type(tp) };
+            if self.hidden.packages.iter().any(|(known, _)| *known == package) {
+                self.read_package(unit, &package, false);
+            } else if self.hidden.types_apart.len() < FEW_TYPES {
+                self.hidden.types_apart.push(tp as usize);
+            }
+        }
+    }
+
     /// States that operations on objects of a type read.
     unsafe fn states_of(&mut self, tp: *mut ffi::PyTypeObject) -> u32 {
         // SAFETY: a live type and its bases.
@@ -412,26 +489,70 @@ impl Recorder {
         }
     }
 
+    /// A call made something that stands for another object and notes what is done with it: it is watched to the end.
+    ///
+    /// # Safety
+    /// The interpreter lock is held; `result` is null or alive.
+    pub unsafe fn watch_double(&mut self, result: *mut ffi::PyObject) {
+        // SAFETY: as promised; the reference is kept for the recording.
+        unsafe {
+            if result.is_null() || self.hidden.doubles.len() >= MAX_DOUBLES {
+                return;
+            }
+            let tp = ffi::Py_TYPE(result);
+            let is_known = self.hidden.doubles.iter().any(|watched| watched.object == result);
+            let is_named = CStr::from_ptr((*tp).tp_name).to_bytes().ends_with(b"Mock");
+            if is_named && !is_known && module_of(tp) == "unittest.mock" {
+                ffi::Py_INCREF(result);
+                self.hidden.doubles.push(Watched { object: result, snapshot: observe::of(result) });
+            }
+        }
+    }
+
     /// What context managers handed out and is watched: was it changed since the last time?
     ///
     /// # Safety
     /// The interpreter lock is held.
     pub unsafe fn check_handed_out(&mut self, unit: u32) -> bool {
-        let mut found = false;
         // SAFETY: watched objects are held by a reference of ours.
         unsafe {
-            for i in 0..self.hidden.watched.len() {
-                let (object, before) = (self.hidden.watched[i].object, self.hidden.watched[i].snapshot);
-                let now = observe::of(object);
-                if now != before {
-                    found = true;
-                    self.hidden.watched[i].snapshot = now;
-                    self.write(unit, object, WHOLE, Strength::Updates);
-                    self.read_hidden(unit, "warnings.filters");
+            let mut changed = Vec::new();
+            for watched in self.hidden.watched.iter_mut().chain(&mut self.hidden.doubles) {
+                let now = observe::of(watched.object);
+                if std::mem::replace(&mut watched.snapshot, now) != now {
+                    changed.push(watched.object);
                 }
             }
+            for object in &changed {
+                self.write(unit, *object, WHOLE, Strength::Updates);
+                self.read_hidden(unit, "warnings.filters");
+            }
+            !changed.is_empty()
         }
-        found
+    }
+}
+
+/// A number that changes when a function or class of a module is replaced; none while the module is not there.
+unsafe fn definitions(module: &str) -> Option<u64> {
+    // SAFETY: the lock is held; everything is borrowed from live dictionaries while nothing runs.
+    unsafe {
+        let name = ffi::PyUnicode_FromStringAndSize(module.as_ptr().cast(), module.len() as isize);
+        let found = ffi::PyDict_GetItemWithError(ffi::PyImport_GetModuleDict(), name);
+        ffi::Py_XDECREF(name);
+        if found.is_null() || ffi::PyModule_Check(found) == 0 {
+            ffi::PyErr_Clear();
+            return None;
+        }
+        let namespace = ffi::PyModule_GetDict(found);
+        let (mut position, mut key, mut value) = (0, std::ptr::null_mut(), std::ptr::null_mut());
+        let mut number: u64 = 0;
+        while ffi::PyDict_Next(namespace, &raw mut position, &raw mut key, &raw mut value) != 0 {
+            if ffi::PyFunction_Check(value) != 0 || ffi::PyType_Check(value) != 0 {
+                // The order of names does not count.
+                number = number.wrapping_add((key as u64).rotate_left(17) ^ (value as u64).wrapping_mul(31));
+            }
+        }
+        Some(number)
     }
 }
 

@@ -84,7 +84,12 @@ extern "C" fn audit(event: *const c_char, args: *mut ffi::PyObject, _data: *mut 
                 let path = path_of(item(args, 0)).unwrap_or_else(|| ".".to_owned());
                 recorder.list_directory(current_unit(), &real_path(&path));
             }
-            b"os.chdir" => recorder.outside_use(ExternalKind::Process, "current directory", Access::Write),
+            b"os.chdir" => {
+                if let Some(path) = path_of(item(args, 0)) {
+                    recorder.enter_directory(current_unit(), &path);
+                }
+            }
+            b"os.kill" | b"signal.pthread_kill" => recorder.signals_itself(item(args, 0)),
             b"shutil.copyfile" | b"shutil.move" => {
                 named(recorder, args, 0, Access::Read);
                 named(recorder, args, 1, Access::Write);
@@ -272,7 +277,8 @@ impl Recorder {
                 continue;
             }
             changes |= access != "read" && access != "list";
-            let access = match access.as_str() {
+            let told = access.as_str();
+            let access = match told {
                 "read" => Access::Read,
                 "list" => {
                     self.list_directory(unit, &real_path(key));
@@ -283,7 +289,9 @@ impl Recorder {
             };
             match kind.as_str() {
                 "file" => self.use_file(unit, key, access),
+                "random" if told == "idle" => self.draw_idly(unit, key),
                 "random" => self.use_kind(unit, ExternalKind::Random, key, access),
+                "process" => self.use_kind(unit, ExternalKind::Process, key, access),
                 "stdio" => self.use_kind(unit, ExternalKind::Stdio, key, access),
                 // Changes are seen by audit events, variable by variable.
                 "environment" => self.read_environment(unit, key),
@@ -338,6 +346,46 @@ impl Recorder {
                 if unit != NO_UNIT && !contributors.contains(&unit) {
                     contributors.push(unit);
                 }
+            }
+        }
+    }
+
+    /// Records a change of the current directory, which must be there; a relative one starts from the former.
+    fn enter_directory(&mut self, unit: u32, path: &str) {
+        let made = self.external(ExternalKind::Directory, &real_path(path));
+        let maker = self.outside[made.index()].writer;
+        self.flow(unit, maker, FlowKind::External(made));
+        let access = if path.starts_with('/') { Access::Write } else { Access::Update };
+        self.use_kind(unit, ExternalKind::Process, "current directory", access);
+    }
+
+    /// The number of this process was asked for to send it a signal: then it does not matter what it is.
+    unsafe fn signals_itself(&mut self, process: *mut ffi::PyObject) {
+        // SAFETY: an argument of a live audit event.
+        let is_own = unsafe {
+            !process.is_null()
+                && ffi::PyLong_Check(process) != 0
+                && ffi::PyLong_AsLong(process) == i64::from(std::process::id())
+        };
+        if is_own {
+            let identity = self.external(ExternalKind::Process, "identity");
+            let unit = current_unit();
+            self.outside_uses.retain(|used| used.unit.0 != unit || used.external != identity);
+            self.outside_seen.remove(&(unit, identity.0, Access::Read));
+        }
+    }
+
+    /// A generator was drawn from for nothing that reaches a result: later draws depend on it all the same.
+    fn draw_idly(&mut self, unit: u32, key: &str) {
+        let external = self.external(ExternalKind::Random, key);
+        let writer = self.outside[external.index()].writer;
+        // SAFETY: the lock is held by whoever records.
+        unsafe {
+            let before = (self.random.numpy_seen, self.random.python_seen);
+            self.accept_random();
+            if before != (self.random.numpy_seen, self.random.python_seen) {
+                self.flow(unit, writer, FlowKind::External(external));
+                self.outside[external.index()].writer = unit;
             }
         }
     }
@@ -518,7 +566,7 @@ impl RandomState {
     }
 }
 
-/// An attribute of a module that is imported already (new reference).
+/// An attribute of a module that is imported already, or an item of a dictionary found there (new reference).
 ///
 /// # Safety
 /// The interpreter lock is held.
@@ -532,7 +580,13 @@ pub unsafe fn attribute_path(module: &CStr, path: &[&CStr]) -> Option<*mut ffi::
         }
         ffi::Py_INCREF(current);
         for name in path {
-            let next = ffi::PyObject_GetAttrString(current, name.as_ptr());
+            let next = if ffi::PyDict_CheckExact(current) != 0 {
+                let item = ffi::PyDict_GetItemString(current, name.as_ptr());
+                ffi::Py_XINCREF(item);
+                item
+            } else {
+                ffi::PyObject_GetAttrString(current, name.as_ptr())
+            };
             ffi::Py_DECREF(current);
             if next.is_null() {
                 ffi::PyErr_Clear();

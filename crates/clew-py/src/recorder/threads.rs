@@ -64,8 +64,12 @@ impl Recorder {
         if unit == NO_UNIT || self.in_other_thread() {
             return;
         }
-        if PACKAGES.contains(&self.specs.spec(spec_id).package.as_str()) {
+        let package = self.specs.spec(spec_id).package.clone();
+        if PACKAGES.contains(&package.as_str()) {
             self.waited(unit);
+        }
+        if self.has_children_in(&package) {
+            self.changed_package(unit, &package);
         }
         self.child_may_have_ended(unit);
     }

@@ -95,15 +95,6 @@ impl WalkMemory {
 /// Key under which a thread's own attributes of a shared object are noted for the others.
 const OTHER_THREAD: u32 = u32::MAX;
 
-/// Whether the type has this name.
-///
-/// # Safety
-/// `tp` is a live type.
-pub unsafe fn is_named(tp: *mut ffi::PyTypeObject, name: &[u8]) -> bool {
-    // SAFETY: names of live types are C strings.
-    unsafe { std::ffi::CStr::from_ptr((*tp).tp_name).to_bytes() == name }
-}
-
 /// Whether values of this type refer to nothing and never change.
 ///
 /// # Safety
@@ -720,7 +711,10 @@ unsafe fn family_by_module(tp: *mut ffi::PyTypeObject) -> Family {
 }
 
 /// Whether the type or one it descends from has this name.
-unsafe fn is_named(tp: *mut ffi::PyTypeObject, name: &[u8]) -> bool {
+///
+/// # Safety
+/// `tp` is a live type.
+pub unsafe fn is_named(tp: *mut ffi::PyTypeObject, name: &[u8]) -> bool {
     // SAFETY: bases of a live type are live, and names of types are C strings.
     unsafe {
         let mut base = tp;

@@ -23,6 +23,8 @@ _DRAWS_RANDOM: Final = frozenset(
 )
 #: Parameters that, when false, let the input be changed.
 _COPIES: Final = ("copy", "copy_X", "copy_x", "copy_X_train")
+#: Attributes with which `fit` draws a seed that it does not use.
+_IDLE: Final = (("selection", "cyclic"), ("probability", False))
 #: Modules whose functions fit estimators that they are given.
 _FITTING: Final = ("sklearn.model_selection", "sklearn.inspection", "sklearn.utils")
 
@@ -57,6 +59,9 @@ def complete(callee: Callee, effect: flags.Effect) -> flags.Effect:
             effect = generators.observed(effect)
             bits, extra = flags.split(effect)
             effect = bits, extra | {"generators": ["random_state"]}
+        if callee.name == "fit":
+            idle = {"idle": ["numpy.random"]}
+            effect = _with(effect, [{"attribute": a, "value": v} | idle for a, v in _IDLE])
         if callee.name.startswith(("fit", "partial_fit", "transform", "inverse_transform")):
             effect = _with(effect, [_uncopied(name) for name in _COPIES])
     elif callee.in_module(*_FITTING) and callee.owner is None:
