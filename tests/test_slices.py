@@ -8,12 +8,14 @@ and the sizes:
     python tests/test_slices.py --minimal       compare sizes with the 1-minimal program (slow)
     python tests/test_slices.py --plain         check the programs themselves, without Clew
     python tests/test_slices.py --runs-only     compare the recorded runs with the plain ones
+    python tests/test_slices.py --detail op     record operations as well
 """
 
 from __future__ import annotations
 
 import argparse
 import concurrent.futures
+import dataclasses
 import itertools
 import json
 import math
@@ -86,6 +88,14 @@ def test_few_refusals() -> None:
     assert len(refused) <= MAX_REFUSED * len(slices)
 
 
+@pytest.mark.parametrize("detail", ["call", "op"])
+@pytest.mark.parametrize("program", programs(), ids=lambda program: program.name)
+def test_detail(checker: Checker, program: Program, detail: str) -> None:
+    """The run is the plain run when calls and operations are recorded, too."""
+    unsliced = dataclasses.replace(program, targets=[])
+    assert not checker.check(unsliced, run_options=["--detail", detail]).faults
+
+
 def check_plain(chosen: list[Program], scratch: Path) -> int:
     """Check the programs themselves: they run, bind their targets, and give the same values
     twice.
@@ -143,7 +153,8 @@ def check_slices(chosen: list[Program], scratch: Path, arguments: argparse.Names
         if not hasattr(local, "checker"):
             local.checker = Checker(scratch / str(next(numbers)), preload())
             checkers.append(local.checker)
-        return local.checker.check(program, minimal=arguments.minimal)
+        options = ["--detail", arguments.detail]
+        return local.checker.check(program, minimal=arguments.minimal, run_options=options)
 
     reports = []
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
@@ -231,6 +242,7 @@ def main() -> int:
     parser.add_argument(
         "--runs-only", action="store_true", help="compare the recorded runs, slice nothing"
     )
+    parser.add_argument("--detail", default="statement", help="what is recorded")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--json", help="write the outcomes to this file")
     parser.add_argument("-v", "--verbose", action="store_true", help="show the slices that fail")

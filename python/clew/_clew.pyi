@@ -148,7 +148,11 @@ class Recorded:
     def collected(self) -> list[list[Any]] | None: ...
 
 def start(
-    detail: str = "statement", log: str | None = None, max_log: int = ..., collect: bool = False
+    detail: str = "statement",
+    log: str | None = None,
+    max_log: int = ...,
+    collect: bool = False,
+    newest: bool = False,
 ) -> int: ...
 def finish(
     globals: dict[str, Any] | None = None, raised: bool = False, recording: int | None = None

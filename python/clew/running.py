@@ -46,6 +46,8 @@ class Program:
         Where to keep the recording; None for the nearest `.clew`.
     max_log
         Cap of the event log, in bytes.
+    newest
+        Keep the last events rather than the first, where the cap is met.
     quiet
         Say nothing about the recording.
     """
@@ -61,6 +63,7 @@ class Program:
         exclude: list[str] | None = None,
         store: str | None = None,
         max_log: int | None = None,
+        newest: bool = False,
         quiet: bool = False,
     ) -> None:
         self.kind = kind
@@ -71,6 +74,7 @@ class Program:
         self.exclude = exclude or []
         self.store = store
         self.max_log = max_log
+        self.newest = newest
         self.quiet = quiet
 
     @property
@@ -123,6 +127,7 @@ class _Recording:
         self._store: storing.Store | None = None
         self._run = ""
         self._problem: str | None = None
+        self._dropped = 0, 0
         # Taken now, because the program may change the modules that they are from.
         self._clock = time.perf_counter
         self._write = os.write
@@ -149,7 +154,7 @@ class _Recording:
             )
             cache_dir = os.path.join(self._store.path, "cache")
             log = None if program.detail == "statement" else self._store.log_path(self._run)
-            _clew.start(program.detail, log, program.max_log or _MAX_LOG)
+            _clew.start(program.detail, log, program.max_log or _MAX_LOG, newest=program.newest)
         except (ClewError, OSError) as problem:
             self._problem = str(problem)
         instrumentation = starting.Instrumentation(
@@ -180,12 +185,24 @@ class _Recording:
         elif self._start.note:
             self._say(f"warning: this run is not recorded: {self._start.note}")
         elif self._start.recorded:
-            self._say(f"run {self._run} recorded ({elapsed:.2f} s; clew slice NAME to slice)")
+            self._say(
+                f"run {self._run} recorded ({elapsed:.2f} s; {self._cap()}clew slice NAME to slice)"
+            )
+
+    def _cap(self) -> str:
+        """Tell that the log met its cap, if it did."""
+        n_events, n_dropped = self._dropped
+        if not n_dropped:
+            return ""
+        kept = "last" if self._program.newest else "first"
+        n_kept = n_events - n_dropped
+        return f"its log met the cap: the {kept} {n_kept} of {n_events} events are kept; "
 
     def _keep(self, exit_code: int, ended_by: str | None, namespace: dict[str, object]) -> None:
         store = self._store
         assert store is not None
         recorded = _clew.finish(namespace, ended_by is not None)
+        self._dropped = recorded.n_events, recorded.n_dropped
         sources = [
             (path, module, store.put_object(text.encode("utf-8", "surrogatepass")))
             for path, module, text in recorded.sources

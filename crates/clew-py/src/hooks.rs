@@ -12,16 +12,22 @@ pub mod draw;
 pub mod effects;
 pub mod forward;
 pub mod heap;
+pub mod logged;
 pub mod marks;
+pub mod notes;
+pub mod operate;
 pub mod site;
 pub mod stream;
 pub mod wrappers;
 
 use pyo3::ffi;
 
+use std::cell::RefCell;
 use std::sync::OnceLock;
 
-use clew_syntax::hooks::Hook;
+use clew_syntax::hooks::{Hook, LogPlace, Note};
+use rustc_hash::FxHashMap;
+
 use clew_trace::{NameId, SourceTable, StatementId};
 
 use crate::recorder::Recorder;
@@ -30,6 +36,7 @@ use site::Site;
 /// Names and types looked up once.
 pub struct Names {
     pub init: *mut ffi::PyObject,
+    pub call: *mut ffi::PyObject,
     pub enter: *mut ffi::PyObject,
     pub exit: *mut ffi::PyObject,
     /// `collections.defaultdict`, whose item loads may add items.
@@ -55,6 +62,7 @@ pub fn names() -> &'static Names {
             };
             Names {
                 init: ffi::PyUnicode_InternFromString(c"__init__".as_ptr()),
+                call: ffi::PyUnicode_InternFromString(c"__call__".as_ptr()),
                 enter: ffi::PyUnicode_InternFromString(c"__enter__".as_ptr()),
                 exit: ffi::PyUnicode_InternFromString(c"__exit__".as_ptr()),
                 defaultdict: defaultdict.cast(),
@@ -99,6 +107,8 @@ definitions! {
     import: marks::import,
     method: callee::method,
     callee: callee::callee,
+    logged_method: logged::method,
+    logged_callee: logged::callee,
 }
 
 /// What the hooks of one source share.
@@ -119,6 +129,8 @@ pub struct SourceParts<'a> {
     pub entered: *mut ffi::PyObject,
     /// Unit objects by statement (null where not made).
     pub units: &'a [*mut ffi::PyObject],
+    /// Places in the event log of the hooks made so far, 0 for those that have none.
+    pub event_sites: RefCell<Vec<u32>>,
 }
 
 impl SourceParts<'_> {
@@ -146,14 +158,32 @@ impl SourceParts<'_> {
         names.iter().map(|name| recorder.key(self.table.name(*name))).collect()
     }
 
-    unsafe fn log(&self, recorder: &mut Recorder, site: *mut Site, statement: StatementId, logged: bool) {
+    unsafe fn log(&self, recorder: &mut Recorder, site: *mut Site, statement: StatementId, logged: Option<LogPlace>) {
         // SAFETY: the site was made by the caller.
         unsafe {
-            (*site).logged = logged && (recorder.events.is_some() || recorder.collected.is_some());
-            if let (true, Some(events)) = (logged, recorder.events.as_mut()) {
-                let line = self.table.statement(statement).first_line;
-                (*site).event_site = events.add_site(self.log_source, statement.0, line);
+            (*site).logged = logged.is_some() && (recorder.events.is_some() || recorder.collected.is_some());
+            if let (Some(place), Some(events)) = (logged, recorder.events.as_mut()) {
+                (*site).event_site = events.add_site(self.log_source, statement.0, place.line, place.column);
             }
+        }
+    }
+
+    /// Makes the site of an operation.
+    unsafe fn operation(
+        &self,
+        recorder: &mut Recorder,
+        statement: StatementId,
+        place: LogPlace,
+        name: &str,
+    ) -> *mut Site {
+        // SAFETY: the lock is held.
+        unsafe {
+            let site = self.site(statement);
+            if !site.is_null() {
+                self.log(recorder, site, statement, Some(place));
+                (*site).operation = recorder.events.as_mut().map_or(0, |events| events.name(name));
+            }
+            site
         }
     }
 
@@ -185,11 +215,15 @@ pub unsafe fn make(
     // SAFETY: the lock is held; definitions live for the process.
     unsafe {
         let definitions = &raw mut DEFINITIONS;
+        let plain = |object| {
+            parts.event_sites.borrow_mut().push(0);
+            (ffi::Py_NewRef(object), std::ptr::null_mut())
+        };
         let (definition, site) = match hook {
-            Hook::State => return (ffi::Py_NewRef(state), std::ptr::null_mut()),
-            Hook::Coverage => return (ffi::Py_NewRef(parts.coverage), std::ptr::null_mut()),
-            Hook::Entered => return (ffi::Py_NewRef(parts.entered), std::ptr::null_mut()),
-            Hook::Unit(statement) => return (ffi::Py_NewRef(parts.units[statement.index()]), std::ptr::null_mut()),
+            Hook::State => return plain(state),
+            Hook::Coverage => return plain(parts.coverage),
+            Hook::Entered => return plain(parts.entered),
+            Hook::Unit(statement) => return plain(parts.units[statement.index()]),
             Hook::Enter => (&raw mut (*definitions).enter, parts.site(StatementId(0))),
             Hook::Mark(statement) => (&raw mut (*definitions).mark, parts.site(*statement)),
             Hook::Handler { statement } => (&raw mut (*definitions).handler, parts.site(*statement)),
@@ -254,10 +288,84 @@ pub unsafe fn make(
                 parts.log(recorder, site, *statement, *logged);
                 (&raw mut (*definitions).callee, site)
             }
+            Hook::LoggedMethod { statement, place } => {
+                let site = parts.site(*statement);
+                parts.log(recorder, site, *statement, Some(*place));
+                (&raw mut (*definitions).logged_method, site)
+            }
+            Hook::LoggedCallee { statement, place } => {
+                let site = parts.site(*statement);
+                parts.log(recorder, site, *statement, Some(*place));
+                (&raw mut (*definitions).logged_callee, site)
+            }
+            Hook::Operate { statement, operation, is_test, place } => {
+                let site = parts.operation(recorder, *statement, *place, operation.symbol());
+                (*site).update = *is_test;
+                (fast_definition(operate::function_of(*operation)), site)
+            }
+            Hook::Note { statement, note, name, place } => {
+                let site = note_site(recorder, parts, *statement, *note, *name, *place);
+                (fast_definition(notes::function_of(*note)), site)
+            }
         };
         if site.is_null() {
             return (std::ptr::null_mut(), site);
         }
+        parts.event_sites.borrow_mut().push((*site).event_site);
         (site::function(definition, site), site)
     }
+}
+
+/// Makes the site of a hook that notes an operation; parts of one operation share its place in the log.
+unsafe fn note_site(
+    recorder: &mut Recorder,
+    parts: &SourceParts<'_>,
+    statement: StatementId,
+    note: Note,
+    name: NameId,
+    place: LogPlace,
+) -> *mut Site {
+    // SAFETY: the lock is held.
+    unsafe {
+        if let Note::Operand(begun)
+        | Note::Compared(begun)
+        | Note::Result(begun)
+        | Note::Decided(begun)
+        | Note::Finished(begun) = note
+        {
+            let site = parts.site(statement);
+            if !site.is_null() {
+                (*site).event_site = parts.event_sites.borrow().get(begun as usize).copied().unwrap_or(0);
+                (*site).operation = recorder.events.as_mut().map_or(0, |events| events.name(parts.table.name(name)));
+            }
+            return site;
+        }
+        let site = parts.operation(recorder, statement, place, parts.table.name(name));
+        if !site.is_null() {
+            match note {
+                Note::Resumed(scope) => (*site).key = scope.0,
+                Note::Iterated { unpacks } => (*site).update = unpacks,
+                _ => {}
+            }
+        }
+        site
+    }
+}
+
+/// The definition of a fastcall function, one for each function, kept for the process.
+fn fast_definition(function: operate::OperationFn) -> *mut ffi::PyMethodDef {
+    thread_local! {
+        static MADE: RefCell<FxHashMap<usize, usize>> = RefCell::new(FxHashMap::default());
+    }
+    let address = function as usize;
+    let make = || {
+        let definition = ffi::PyMethodDef {
+            ml_name: c"clew".as_ptr(),
+            ml_meth: ffi::PyMethodDefPointer { PyCFunctionFast: function },
+            ml_flags: ffi::METH_FASTCALL,
+            ml_doc: std::ptr::null(),
+        };
+        Box::into_raw(Box::new(definition)) as usize
+    };
+    MADE.with(|made| *made.borrow_mut().entry(address).or_insert_with(make)) as *mut ffi::PyMethodDef
 }

@@ -7,6 +7,8 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyComplex, PyDict, PyList, PyTuple};
 
+use std::cell::RefCell;
+
 use clew_syntax::hooks::{placeholder, Hook, COVERAGE, PLACEHOLDER_BASE};
 use clew_syntax::positions::{remap_linetable, PositionMap};
 use clew_syntax::rewrite::{instrument, Detail, Instrumented, Options};
@@ -223,6 +225,7 @@ fn install(
             coverage,
             entered,
             units: &units,
+            event_sites: RefCell::new(Vec::with_capacity(prepared.hooks.len())),
         };
         let state = (*hot()).state_list;
         let (mut objects, mut sites) = (Vec::new(), Vec::new());

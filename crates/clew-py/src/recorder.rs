@@ -30,6 +30,7 @@ use pyo3::types::PyList;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::UnsafeCell;
 
+use clew_trace::log::Keep;
 use clew_trace::{ExternalId, ExternalState, Flow, FlowKind, SourceTable, StatementId};
 
 use crate::hooks::site::Site;
@@ -140,7 +141,7 @@ pub struct Recorder {
     /// Whether our own Python code runs, whose accesses are not the program's.
     pub resolving: bool,
     /// The event log of the `call` and `op` levels.
-    pub events: Option<events::Events>,
+    pub events: Option<Box<events::Events>>,
     pub stored_attributes: FxHashSet<String>,
     pub watches: watch::Watches,
     /// The calls themselves, for those who asked for them: a list of `[callee, arguments, keywords, result]`.
@@ -209,11 +210,19 @@ impl Recorder {
 /// Begins a recording and gives its number. One that runs already waits until this one ends.
 ///
 /// `log` names the file of the event log, which must not exist; without it, calls are not logged. With `collect`, the
-/// called objects, their arguments and results are kept as they are.
+/// called objects, their arguments and results are kept as they are. `newest` tells which events are kept when the log
+/// meets its cap of `max_log` bytes: the last ones rather than the first.
 #[pyfunction]
-#[pyo3(signature = (detail="statement", log=None, max_log=DEFAULT_MAX_LOG, collect=false))]
+#[pyo3(signature = (detail="statement", log=None, max_log=DEFAULT_MAX_LOG, collect=false, newest=false))]
 #[allow(unsafe_code)]
-fn start(py: Python<'_>, detail: &str, log: Option<std::path::PathBuf>, max_log: u64, collect: bool) -> PyResult<u32> {
+fn start(
+    py: Python<'_>,
+    detail: &str,
+    log: Option<std::path::PathBuf>,
+    max_log: u64,
+    collect: bool,
+    newest: bool,
+) -> PyResult<u32> {
     let mut fresh = Box::<Recorder>::default();
     fresh.number = nesting::next_number();
     fresh.collected = collect.then(|| PyList::empty(py).unbind());
@@ -221,7 +230,7 @@ fn start(py: Python<'_>, detail: &str, log: Option<std::path::PathBuf>, max_log:
     fresh.main_thread = unsafe { ffi::PyThreadState_Get() } as usize;
     fresh.process = std::process::id();
     if let (true, Some(path)) = (detail != "statement", log) {
-        let made = events::Events::create(&path, max_log);
+        let made = events::Events::create(&path, fresh.number, max_log, if newest { Keep::Last } else { Keep::First });
         fresh.events = Some(made.map_err(|e| pyo3::exceptions::PyOSError::new_err(e.to_string()))?);
     }
     fresh.ignored_prefixes = outside::ignored_prefixes(py)?;
@@ -229,6 +238,7 @@ fn start(py: Python<'_>, detail: &str, log: Option<std::path::PathBuf>, max_log:
     nesting::suspend();
     // SAFETY: the interpreter lock is held, and no reference to the recorder is alive here.
     unsafe { *RECORDER.0.get() = Some(fresh) };
+    events::follow();
     units::start(py);
     memory::install();
     outside::install();
@@ -240,6 +250,7 @@ fn start(py: Python<'_>, detail: &str, log: Option<std::path::PathBuf>, max_log:
 pub fn stop() -> Option<Box<Recorder>> {
     // SAFETY: called with the interpreter lock held, from `finish`, which holds no reference.
     let taken = unsafe { (*RECORDER.0.get()).take() };
+    events::follow();
     units::stop();
     if !nesting::resume() {
         memory::uninstall();

@@ -129,16 +129,158 @@ pub enum Hook {
         statement: StatementId,
         /// The method.
         name: NameId,
-        /// Whether the call is to be logged.
-        logged: bool,
+        /// Where the call is, if it is to be logged.
+        logged: Option<LogPlace>,
     },
     /// `C(function)(...)`: a function is about to be called. May return a forwarder.
     Callee {
         /// The statement that calls.
         statement: StatementId,
-        /// Whether the call is to be logged.
-        logged: bool,
+        /// Where the call is, if it is to be logged.
+        logged: Option<LogPlace>,
     },
+    /// As [`Hook::Method`], of a call of which nothing but the log need know.
+    LoggedMethod {
+        /// The statement that calls.
+        statement: StatementId,
+        /// Where the call is.
+        place: LogPlace,
+    },
+    /// As [`Hook::Callee`], of a call of which nothing but the log need know.
+    LoggedCallee {
+        /// The statement that calls.
+        statement: StatementId,
+        /// Where the call is.
+        place: LogPlace,
+    },
+    /// `H(operand, ...)`: does an operation and logs it. Gives the result.
+    Operate {
+        /// The statement that does it.
+        statement: StatementId,
+        /// What is done.
+        operation: Operation,
+        /// Whether only the truth of the result counts, which the hook then gives.
+        is_test: bool,
+        /// Where it is.
+        place: LogPlace,
+    },
+    /// Logs an operation that the program does, or a part of one. Gives one of its arguments.
+    Note {
+        /// The statement that does it.
+        statement: StatementId,
+        /// What is noted.
+        note: Note,
+        /// What the operation is called.
+        name: NameId,
+        /// Where it is.
+        place: LogPlace,
+    },
+}
+
+/// Where something that is logged stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct LogPlace {
+    /// Line, 1-based.
+    pub line: u32,
+    /// Column, 0-based, in bytes.
+    pub column: u32,
+}
+
+/// What an [`Hook::Note`] notes, and which of its arguments it gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Note {
+    /// `A(operand, ..., result)`: an operation. Gives the result.
+    Done,
+    /// `A(value, operand, ...)`: the value is about to be stored. Gives the value.
+    Stored,
+    /// `A(operand, ...)`: an operation begins; gives the last operand. Its result is told by a later [`Note::Result`].
+    Begun,
+    /// `A(operand)`: one more operand of the operation that the hook of this index began. Gives it.
+    Operand(u32),
+    /// `A(operand)`: the right side of a comparison of a chain, which the hook of this index began. Gives it.
+    Compared(u32),
+    /// `A(result)`: the result of the operation that the hook of this index began. Gives it.
+    Result(u32),
+    /// As [`Note::Result`], of a test. Gives the truth of the result.
+    Decided(u32),
+    /// As [`Note::Result`], in a statement of its own. Gives the unit that runs.
+    Finished(u32),
+    /// `A(value)`: the truth of a value is about to be tested. Gives the value.
+    Tested,
+    /// `A(iterable)`: gives an iterable that notes each item.
+    Iterated {
+        /// Whether the items are unpacked.
+        unpacks: bool,
+    },
+    /// `A(iterable)`: the iterable is about to be unpacked. Gives it.
+    Unpacked,
+    /// `A(value)`: the value is about to be yielded. Gives it.
+    Suspended,
+    /// `A(value)`: the scope goes on with this value; see [`Hook::Resume`]. Gives it.
+    Resumed(ScopeId),
+}
+
+macro_rules! operations {
+    ($($name:ident $symbol:literal $meaning:literal),* $(,)?) => {
+        /// An operation that a hook does in place of the program.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum Operation {
+            $(#[doc = $meaning] $name,)*
+        }
+
+        impl Operation {
+            /// What it is called in the log.
+            pub const fn symbol(self) -> &'static str {
+                match self {
+                    $(Self::$name => $symbol,)*
+                }
+            }
+        }
+    };
+}
+
+operations! {
+    Add "+" "`a + b`",
+    Subtract "-" "`a - b`",
+    Multiply "*" "`a * b`",
+    MatrixMultiply "@" "`a @ b`",
+    Divide "/" "`a / b`",
+    FloorDivide "//" "`a // b`",
+    Remainder "%" "`a % b`",
+    Power "**" "`a ** b`",
+    LeftShift "<<" "`a << b`",
+    RightShift ">>" "`a >> b`",
+    And "&" "`a & b`",
+    Or "|" "`a | b`",
+    Xor "^" "`a ^ b`",
+    AddInPlace "+=" "`a += b`",
+    SubtractInPlace "-=" "`a -= b`",
+    MultiplyInPlace "*=" "`a *= b`",
+    MatrixMultiplyInPlace "@=" "`a @= b`",
+    DivideInPlace "/=" "`a /= b`",
+    FloorDivideInPlace "//=" "`a //= b`",
+    RemainderInPlace "%=" "`a %= b`",
+    PowerInPlace "**=" "`a **= b`",
+    LeftShiftInPlace "<<=" "`a <<= b`",
+    RightShiftInPlace ">>=" "`a >>= b`",
+    AndInPlace "&=" "`a &= b`",
+    OrInPlace "|=" "`a |= b`",
+    XorInPlace "^=" "`a ^= b`",
+    Less "<" "`a < b`",
+    LessEqual "<=" "`a <= b`",
+    Equal "==" "`a == b`",
+    NotEqual "!=" "`a != b`",
+    Greater ">" "`a > b`",
+    GreaterEqual ">=" "`a >= b`",
+    Is "is" "`a is b`",
+    IsNot "is not" "`a is not b`",
+    In "in" "`a in b`",
+    NotIn "not in" "`a not in b`",
+    Negate "-" "`-a`",
+    Plus "+" "`+a`",
+    Invert "~" "`~a`",
+    Item "[]" "`a[b]`",
+    Slice "[:]" "`a[b:c:d]`; bounds that are not given are `None`, and the step only if it is not given",
 }
 
 /// The text that stands for the hook of this index.

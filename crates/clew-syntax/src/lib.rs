@@ -3,7 +3,7 @@
 //! The only crate that names the parser. It knows no Python object and does no input or output.
 //!
 //! - [`table`]: statements, scopes, and the names they use and define ([`clew_trace::SourceTable`]).
-//! - [`rewrite`]: the instrumented source, an insertion-only edit of the original.
+//! - [`rewrite`]: the instrumented source, the original with text inserted and, at the level `op`, operators overwritten.
 //! - [`hooks`]: what each inserted placeholder stands for.
 //! - [`positions`]: columns of the rewritten source mapped back to the original.
 //! - [`stack`]: room for the recursion that deeply nested sources need.

@@ -101,8 +101,8 @@ impl PositionMap {
             None => end,
             Some(piece) => match (piece.outside(end.column, true), piece.shown) {
                 (Some(column), _) => Place { column, ..end },
-                // A node that begins before the piece and ends with it is the program's own.
-                (None, Some((_, shown))) if first.is_some_and(|first| std::ptr::eq(first, piece)) => shown,
+                // A node that begins before the text inserted here and ends with it is the program's own.
+                (None, Some((_, shown))) if first.is_some_and(|first| first.at == piece.at) => shown,
                 (None, _) => Place { column: piece.at, ..end },
             },
         };
@@ -131,7 +131,7 @@ impl PositionMap {
 }
 
 /// First byte of each line, lines being ended as the tokenizer of CPython ends them.
-fn line_starts(text: &str) -> Vec<u32> {
+pub(crate) fn line_starts(text: &str) -> Vec<u32> {
     let bytes = text.as_bytes();
     let mut starts = vec![0];
     for (at, byte) in bytes.iter().enumerate() {

@@ -1,7 +1,8 @@
 //! The instrumented source: the original with hooks inserted.
 //!
-//! The rewriter only inserts text, and none of it holds a line end. Hooks take an operand and give it back, so that the
-//! operation itself stays the program's own: `o.name` becomes `C(o).name`. Hooks are written as complex literals
+//! The rewriter inserts text, and none of it holds a line end. Hooks take an operand and give it back, so that the
+//! operation itself stays the program's own: `o.name` becomes `C(o).name`. At the `op` level it overwrites operators too,
+//! character by character, so that hooks do operations in place of the program. Hooks are written as complex literals
 //! ([`crate::hooks`]), so that the inserted text introduces no name.
 //!
 //! What must not change: the meaning of the program, the names, constants and lines of its code objects, and, after
@@ -12,9 +13,11 @@
 //! - `blocks`: which statements carry the marks of their blocks;
 //! - `statements`, `functions`, `targets`: statements;
 //! - `expressions`, `operands`, `calls`: expressions, and which operands get a hook;
+//! - `operations`, `augmented`: hooks that log operations;
 //! - `elision`, `kills`: which operands need none because of what was done before;
 //! - `facts`, `names`, `builtins`: what is known of variables and builtins.
 
+mod augmented;
 mod blocks;
 mod builtins;
 mod calls;
@@ -26,6 +29,7 @@ mod functions;
 mod kills;
 mod names;
 mod operands;
+mod operations;
 mod statements;
 mod targets;
 mod walker;
@@ -73,7 +77,7 @@ pub struct Diagnostic {
 pub struct Instrumented {
     /// The rewritten source.
     pub text: String,
-    /// The insertions, in the order of the text.
+    /// The insertions, in the order of the text. Characters may be replaced as well, one for one.
     pub edits: Vec<Edit>,
     /// What the placeholders stand for.
     pub hooks: Vec<Hook>,

@@ -234,7 +234,8 @@ fn logged_calls_are_all_hooked() {
     let options = Options { is_main: false, detail: Detail::Call, minor: 12 };
     check_with(
         "def f(a): return len(a.b)\nf(1)\nsuper().m(locals())\n",
-        "def f(a): K[1]=L[1]is S[0]or H(1);return Callee(len)(See<b>(a).b)\nK[2]=1;Callee(f)(1)\nsuper().m(locals())\n",
+        "def f(a): K[1]=L[1]is S[0]or H(1);return LoggedCallee(len)(Consume(See<b>(a).b))\n\
+         K[2]=1;LoggedCallee(f)(1)\nLoggedCallee(super().m)(locals())\n",
         options,
     );
 }

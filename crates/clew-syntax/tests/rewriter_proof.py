@@ -58,12 +58,26 @@ SAME = {
     "STORE_FAST_LOAD_FAST": "STORE_FAST",
     "STORE_FAST_STORE_FAST": "STORE_FAST",
 }
+# What hooks do at the level `op`, by calls in the same places.
+REPLACED = (
+    "BINARY_OP",
+    "BINARY_SUBSCR",
+    "BINARY_SLICE",
+    "COMPARE_OP",
+    "CONTAINS_OP",
+    "IS_OP",
+    "UNARY_NEGATIVE",
+    "UNARY_INVERT",
+    "CALL_INTRINSIC_1",
+    "UNARY_POSITIVE",
+)
 
 
 class Rewriter:
     """The example binary, asked one source at a time."""
 
     def __init__(self, binary: str, detail: str, *, imported: bool) -> None:
+        self.detail = detail
         command = [binary, "--serve", "--minor", str(sys.version_info[1]), "--detail", detail]
         if imported:
             command.append("--imported")
@@ -123,7 +137,7 @@ def instructions(code: types.CodeType) -> list[tuple[str, tuple]]:
     return found
 
 
-def compare(plain: types.CodeType, rewritten: types.CodeType) -> list[str]:
+def compare(plain: types.CodeType, rewritten: types.CodeType, detail: str) -> list[str]:
     """What differs between two code objects, those inside them aside."""
     problems = []
     for attribute in ATTRIBUTES:
@@ -146,15 +160,17 @@ def compare(plain: types.CodeType, rewritten: types.CodeType) -> list[str]:
     if extra:
         problems.append(f"constants added: {extra}")
     before, after = instructions(plain), instructions(rewritten)
-    # They cannot raise, and have no line of their own.
-    ignored = {"NOP", "PUSH_NULL", "RETURN_CONST"}
+    # They cannot raise, and have no line of their own (slices, and bounds that are not given, at the level `op`).
+    ignored = {"NOP", "PUSH_NULL", "RETURN_CONST"} | ({"BUILD_SLICE", "LOAD_CONST"} if detail == "op" else set())
     if any("FAST_LOAD_FAST" in op for op, _ in after):
         ignored |= {"LOAD_FAST", "LOAD_FAST_LOAD_FAST"}
     lost = {place for op, place in before if op not in ignored} - {place for _, place in after}
     lost.discard((None, None, None, None))
     if lost:
         problems.append(f"places lost: {sorted(lost, key=str)[:3]}")
-    watched = lambda pairs: {(SAME.get(op, op), place) for op, place in pairs if WATCHED.match(op)}  # noqa: E731
+    watched = lambda pairs: {  # noqa: E731
+        (SAME.get(op, op), place) for op, place in pairs if WATCHED.match(op) and op not in ignored
+    }
     present = watched(after)
     # Where several jumps now lead, CPython gives no place to code that has none of its own, such as clearing `e` of an
     # `except E as e`.
@@ -162,6 +178,8 @@ def compare(plain: types.CodeType, rewritten: types.CodeType) -> list[str]:
     # A function of an imported module is called as a method, which passes many keywords in another way.
     calls = {place for op, place in present if op == "CALL"}
     present |= {(op, place) for op in ("BUILD_MAP", "BUILD_CONST_KEY_MAP", "BUILD_TUPLE", "CALL_FUNCTION_EX") for place in calls}
+    # At the level `op` hooks do operations in place of the program.
+    present |= {(op, place) for op in REPLACED for place in calls} if detail == "op" else set()
     moved = {pair for pair in watched(before) - present if pair[0] not in unplaced}
     if moved:
         problems.append(f"operations moved: {sorted(moved, key=str)[:3]}")
@@ -226,7 +244,7 @@ def check(rewriter: Rewriter, path: Path, totals: collections.Counter) -> list[s
     problems = []
     for one, other, table in zip(before, after, tables, strict=True):
         restored = other.replace(co_linetable=bytes.fromhex(table))
-        problems.extend(f"{one.co_qualname}: {problem}" for problem in compare(one, restored))
+        problems.extend(f"{one.co_qualname}: {problem}" for problem in compare(one, restored, rewriter.detail))
     totals["agree"] += not problems
     return problems
 

@@ -85,6 +85,8 @@ pub mod flags {
     pub const CLASS: u8 = 4;
     /// The callee is not user code: a builtin, or a function of a library.
     pub const FOREIGN: u8 = 8;
+    /// The operation's result was not seen (yet): `values` are operands only.
+    pub const UNFINISHED: u8 = 16;
 }
 
 /// One event as a hook leaves it: plain data, no references, 32 bytes.

@@ -26,7 +26,8 @@ Run a program as python would, and record what it does.
                        may be repeated
   --exclude GLOB       do not record these; goes before --include
   --store URL          where to keep the recording (default: CLEW_STORE, or .clew here or above)
-  --max-log SIZE       cap of the event log, such as 500M or 2G
+  --max-log SIZE       cap of the event log, such as 500M or 2G; with :newest the last
+                       events are kept instead of the first
   -q, --quiet          print no line about the recording
   -h, --help           show this
 """
@@ -119,7 +120,9 @@ def _program(
     detail = given.get("--detail", "statement")
     if detail not in _DETAILS:
         raise _Wrong(f"--detail takes {', '.join(_DETAILS)}, not {detail!r}")
-    size = given.get("--max-log")
+    size, _, kept = given.get("--max-log", "").partition(":")
+    if kept not in ("", "first", "newest"):
+        raise _Wrong(f"--max-log keeps the first events or the newest, not {kept!r}")
     return Program(
         kind,
         target,
@@ -128,7 +131,8 @@ def _program(
         include=lists["--include"],
         exclude=lists["--exclude"],
         store=given.get("--store"),
-        max_log=None if size is None else _size(size),
+        max_log=_size(size) if size or kept else None,
+        newest=kept == "newest",
         quiet=quiet,
     )
 

@@ -9,8 +9,8 @@ use pyo3::prelude::*;
 use super::effects::{self, Quick};
 use super::forward;
 use super::heap;
+use super::logged;
 use super::site::Site;
-use crate::recorder::events::MAX_DEPTH;
 use crate::recorder::units::current_unit;
 use crate::recorder::walk::text_of;
 use crate::recorder::writes::{Strength, WHOLE};
@@ -26,6 +26,8 @@ struct BoundMethod {
 
 extern "C" {
     static mut PyMethod_Type: ffi::PyTypeObject;
+    fn PyThreadState_EnterTracing(state: *mut ffi::PyThreadState);
+    fn PyThreadState_LeaveTracing(state: *mut ffi::PyThreadState);
     fn _PyType_Lookup(tp: *mut ffi::PyTypeObject, name: *mut ffi::PyObject) -> *mut ffi::PyObject;
 }
 
@@ -47,7 +49,11 @@ pub unsafe fn type_lookup(tp: *mut ffi::PyTypeObject, name: *mut ffi::PyObject) 
     unsafe { _PyType_Lookup(tp, name) }
 }
 
-unsafe fn function_is_user(recorder: &Recorder, function: *mut ffi::PyObject) -> bool {
+/// Whether the object is a function of user code.
+///
+/// # Safety
+/// The interpreter lock is held; `function` is alive.
+pub unsafe fn function_is_user(recorder: &Recorder, function: *mut ffi::PyObject) -> bool {
     // SAFETY: checked to be a Python function.
     unsafe {
         ffi::Py_TYPE(function) == &raw mut ffi::PyFunction_Type
@@ -69,7 +75,11 @@ unsafe fn runs_user_code(recorder: &Recorder, object: *mut ffi::PyObject) -> boo
         if (*tp).tp_flags & ffi::Py_TPFLAGS_TYPE_SUBCLASS != 0 {
             return class_is_user(recorder, object.cast());
         }
-        false
+        // An object that is called through a special method of its class.
+        (*tp).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE != 0 && {
+            let call = type_lookup(tp, crate::hooks::names().call);
+            !call.is_null() && function_is_user(recorder, call)
+        }
     }
 }
 
@@ -171,6 +181,31 @@ pub unsafe fn is_foreign_method(object: *mut ffi::PyObject) -> bool {
     }
 }
 
+/// While it lives, Python code that runs in this thread is not shown to the program's trace and profile functions.
+pub struct Untraced(*mut ffi::PyThreadState);
+
+impl Untraced {
+    /// Begins.
+    ///
+    /// # Safety
+    /// The interpreter lock is held, here and where it is dropped.
+    pub unsafe fn begin() -> Self {
+        // SAFETY: as promised.
+        unsafe {
+            let state = ffi::PyThreadState_Get();
+            PyThreadState_EnterTracing(state);
+            Self(state)
+        }
+    }
+}
+
+impl Drop for Untraced {
+    fn drop(&mut self) {
+        // SAFETY: the thread's own state, as `begin` promised.
+        unsafe { PyThreadState_LeaveTracing(self.0) };
+    }
+}
+
 /// The specification of a foreign callee, asked for once.
 ///
 /// # Safety
@@ -187,6 +222,7 @@ pub unsafe fn spec_of(callee: *mut ffi::PyObject, receiver: *mut ffi::PyObject, 
         }
         let py = Python::assume_attached();
         recorder_ref.resolving = true;
+        let untraced = Untraced::begin();
         let resolver = recorder_ref.specs.resolver(py);
         let spec = resolver.and_then(|resolver| {
             let error = forward::Error::fetch();
@@ -197,6 +233,7 @@ pub unsafe fn spec_of(callee: *mut ffi::PyObject, receiver: *mut ffi::PyObject, 
             error.restore();
             answer
         });
+        drop(untraced);
         let Some(recorder_ref) = recorder() else {
             return effects::UNKNOWN;
         };
@@ -244,13 +281,10 @@ pub unsafe fn wrap(site: *mut Site, callee: *mut ffi::PyObject, receiver: *mut f
             return ffi::Py_NewRef(callee);
         };
         if runs_user_code(recorder_ref, callee) {
-            let logs = (*site).logged && recorder_ref.events.as_ref().is_none_or(|events| events.depth < MAX_DEPTH);
-            if !logs {
-                return ffi::Py_NewRef(callee);
-            }
-            return forward::forwarder(callee, std::ptr::null_mut(), site, effects::USER);
+            return native(site, callee);
         }
-        if ffi::Py_TYPE(callee) == super::forward::forwarder_type() {
+        let tp = ffi::Py_TYPE(callee);
+        if tp == super::forward::forwarder_type() || tp == logged::logged_type() {
             return ffi::Py_NewRef(callee);
         }
         let bound = bound_receiver(callee);
@@ -270,10 +304,36 @@ pub unsafe fn wrap(site: *mut Site, callee: *mut ffi::PyObject, receiver: *mut f
         let Some(recorder_ref) = recorder() else {
             return ffi::Py_NewRef(callee);
         };
-        if forward::is_native(recorder_ref, spec) && !(*site).logged {
-            return ffi::Py_NewRef(callee);
+        if forward::is_native(recorder_ref, spec) {
+            return native(site, callee);
         }
         forward::forwarder(callee, receiver, site, spec)
+    }
+}
+
+/// A callee that needs no attention: itself, or, where calls are logged, what logs its calls (new reference).
+#[inline]
+unsafe fn native(site: *mut Site, callee: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: called by hooks with live objects.
+    unsafe {
+        if (*site).logged {
+            logged::wrap(callee, site)
+        } else {
+            ffi::Py_NewRef(callee)
+        }
+    }
+}
+
+/// The receiver of a method that needs no attention, as [`native`] (new reference).
+#[inline]
+unsafe fn native_receiver(site: *mut Site, object: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: called by hooks with live objects.
+    unsafe {
+        if (*site).logged {
+            logged::wrap_receiver(object, site)
+        } else {
+            ffi::Py_NewRef(object)
+        }
     }
 }
 
@@ -283,25 +343,26 @@ pub unsafe extern "C" fn callee(site: *mut ffi::PyObject, f: *mut ffi::PyObject)
     unsafe {
         let site = site.cast::<Site>();
         let tp = ffi::Py_TYPE(f);
-        if tp == &raw mut ffi::PyFunction_Type && !(*site).logged {
+        if tp == &raw mut ffi::PyFunction_Type {
             let code = (*f.cast::<ffi::PyFunctionObject>()).func_code as usize;
             if (*site).cached == code && (*site).decision == decision::NATIVE {
-                return ffi::Py_NewRef(f);
+                return native(site, f);
             }
             if let Some(recorder) = recorder() {
                 if recorder.user_codes.contains(&code) {
                     (*site).cached = code;
                     (*site).decision = decision::NATIVE;
-                    return ffi::Py_NewRef(f);
+                    return native(site, f);
                 }
             }
-        } else if (*site).cached == f as usize && (*site).decision == decision::NATIVE && !(*site).logged {
-            return ffi::Py_NewRef(f);
+        } else if (*site).cached == f as usize && (*site).decision == decision::NATIVE {
+            return native(site, f);
         }
         current_unit();
         heap::look(&*site, f);
         let result = wrap(site, f, std::ptr::null_mut());
-        if result == f && (*tp).tp_flags & ffi::Py_TPFLAGS_TYPE_SUBCLASS != 0 {
+        let is_native = result == f || ffi::Py_TYPE(result) == logged::logged_type();
+        if is_native && (*tp).tp_flags & ffi::Py_TPFLAGS_TYPE_SUBCLASS != 0 {
             (*site).cached = f as usize;
             (*site).decision = decision::NATIVE;
         }
@@ -320,19 +381,19 @@ pub unsafe extern "C" fn method(site: *mut ffi::PyObject, object: *mut ffi::PyOb
             redecide(site, tp);
         }
         match (*site).decision {
-            decision::NATIVE => ffi::Py_NewRef(object),
+            decision::NATIVE => native_receiver(site, object),
             decision::NATIVE_WRITE => {
                 heap::write_whole(site, object);
-                ffi::Py_NewRef(object)
+                native_receiver(site, object)
             }
             decision::NATIVE_READ => {
                 crate::recorder::walk::read_deep_now(object, crate::recorder::walk::Reach::NotUserObjects);
-                ffi::Py_NewRef(object)
+                native_receiver(site, object)
             }
             decision::NATIVE_WRITE_READ => {
                 crate::recorder::walk::read_deep_now(object, crate::recorder::walk::Reach::NotUserObjects);
                 heap::write_whole(site, object);
-                ffi::Py_NewRef(object)
+                native_receiver(site, object)
             }
             _ => forward::receiver(object, site),
         }
@@ -368,9 +429,6 @@ unsafe fn decide(site: *mut Site, tp: *mut ffi::PyTypeObject) {
         (*site).cached = tp as usize;
         (*site).version = (*tp).tp_version_tag;
         (*site).decision = decision::FORWARD;
-        if (*site).logged {
-            return;
-        }
         let name = text_of((*site).name);
         match effects::quick(tp, &name) {
             Some(Quick::Native) => (*site).decision = decision::NATIVE,

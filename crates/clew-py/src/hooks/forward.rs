@@ -14,6 +14,7 @@ use std::sync::OnceLock;
 use super::collected::Entry;
 use super::effects::{self, flag};
 use super::site::Site;
+use crate::recorder::events;
 use crate::recorder::units::{current_unit, hot};
 use crate::recorder::walk::Reach;
 use crate::recorder::writes::{Strength, WHOLE};
@@ -88,7 +89,7 @@ fn types() -> &'static Types {
     })
 }
 
-fn make_type(
+pub(super) fn make_type(
     name: &'static std::ffi::CStr,
     size: usize,
     flags: std::ffi::c_ulong,
@@ -192,8 +193,13 @@ unsafe extern "C" fn receiver_getattr(object: *mut ffi::PyObject, name: *mut ffi
     unsafe {
         let this = object.cast::<Receiver>();
         let (inner, site) = ((*this).object, (*this).site);
-        let method = ffi::PyObject_GetAttr(inner, name);
-        if method.is_null() {
+        let method = if (*site).logged {
+            super::logged::user_method(inner, name, site)
+        } else {
+            ffi::PyObject_GetAttr(inner, name)
+        };
+        let tp = if method.is_null() { std::ptr::null_mut() } else { ffi::Py_TYPE(method) };
+        if tp.is_null() || tp == super::logged::logged_type() || tp == types().forwarder {
             return method;
         }
         let result = super::callee::wrap(site, method, inner);
@@ -230,11 +236,11 @@ unsafe extern "C" fn forward(
         let name = call.begin_event((*this).callee);
         let entry = Entry::begin(&call, (*this).callee);
         let result = ffi::PyObject_Vectorcall((*this).callee, args, nargsf, kwnames);
-        let error = if result.is_null() { Error::fetch() } else { Error::none() };
         if let Some(name) = name {
-            call.end_event(name, result, error.kind);
+            call.end_event(name, result);
         }
         entry.end(result);
+        let error = if result.is_null() { Error::fetch() } else { Error::none() };
         if spec_id != effects::USER {
             call.after(unit, spec_id, flags, &before, result.is_null());
             call.look(unit, spec_id, flags, result, n_changes);
@@ -332,22 +338,21 @@ impl Call {
     unsafe fn begin_event(&self, callee: *mut ffi::PyObject) -> Option<u32> {
         // SAFETY: parts of a live call.
         unsafe {
-            let recorder = recorder()?;
-            if !(*self.site).logged || (*self.site).recording != recorder.number {
+            if !(*self.site).logged {
                 return None;
             }
-            let events = recorder.events.as_mut()?;
-            Some(events.begin((*self.site).event_site, callee, self.args, self.n_args + self.n_keywords()))
+            let events = events::current((*self.site).recording)?;
+            let receiver = std::ptr::null_mut();
+            Some(events.begin(self.site, callee, receiver, self.args, self.n_args + self.n_keywords()))
         }
     }
 
     /// Logs that it ended.
-    unsafe fn end_event(&self, name: u32, result: *mut ffi::PyObject, error: *mut ffi::PyObject) {
+    unsafe fn end_event(&self, name: u32, result: *mut ffi::PyObject) {
         // SAFETY: the lock is held again after the call; the recorder may have been stopped meanwhile.
         unsafe {
-            let same = recorder().filter(|recorder| recorder.number == (*self.site).recording);
-            if let Some(events) = same.and_then(|recorder| recorder.events.as_mut()) {
-                events.end((*self.site).event_site, name, result, error);
+            if let Some(events) = events::current((*self.site).recording) {
+                events.end(self.site, name, result);
             }
         }
     }
@@ -493,8 +498,10 @@ impl Call {
                 }
             }
             let receiver = Bound::from_borrowed_ptr_or_opt(py, self.receiver);
+            let untraced = super::callee::Untraced::begin();
             let said = conclude.bind(py).call1((effect, receiver, args, keywords));
             let said = said.and_then(|said| said.extract::<effects::Conclusion>());
+            drop(untraced);
             let Some(recorder) = recorder() else { return };
             recorder.resolving = false;
             let Ok((bits, written, uses)) = said else {

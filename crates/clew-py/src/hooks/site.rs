@@ -26,6 +26,11 @@ pub struct Site {
     /// Whether calls through it go to the event log, and its number there.
     pub logged: bool,
     pub event_site: u32,
+    /// Number of the operation's name in the event log.
+    pub operation: u32,
+    /// Addresses of the code and of the name of the function that was called last, and the number of the name.
+    pub named: (usize, usize),
+    pub named_as: u32,
     /// Whether it stands at module level of the program.
     pub is_unit: bool,
     /// What was decided for `cached`.
@@ -122,6 +127,9 @@ impl Site {
                     update: false,
                     logged: false,
                     event_site: 0,
+                    operation: 0,
+                    named: (0, 0),
+                    named_as: 0,
                     is_unit: false,
                     decision: 0,
                     cached: 0,

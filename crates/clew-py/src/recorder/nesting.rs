@@ -16,7 +16,7 @@ use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::units::{self, current_unit, hot, Hot};
-use super::{Recorder, NO_UNIT, RECORDER};
+use super::{events, Recorder, NO_UNIT, RECORDER};
 use crate::hooks::site::{site_type, Site};
 
 /// A recording that waits.
@@ -55,6 +55,7 @@ pub fn suspend() {
         if recorder.process != std::process::id() {
             // A child of fork: the recording, with its open files, is the parent's.
             std::mem::forget(recorder);
+            events::follow();
             return;
         }
         recorder.check_random(unit);
@@ -64,6 +65,7 @@ pub fn suspend() {
         let hot = std::mem::replace(&mut *hot(), Hot::idle());
         (*WAITING.0.get()).push(Suspended { recorder, hot });
     }
+    events::follow();
 }
 
 /// Goes on with the recording that was set aside last; tells whether there is one.
@@ -76,6 +78,7 @@ pub fn resume() -> bool {
         units::replace(saved);
         *RECORDER.0.get() = Some(recorder);
     }
+    events::follow();
     true
 }
 
@@ -96,6 +99,7 @@ pub fn bring_up(number: u32) -> bool {
         units::replace(wanted.hot);
         *RECORDER.0.get() = Some(wanted.recorder);
     }
+    events::follow();
     true
 }
 

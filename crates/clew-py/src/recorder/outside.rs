@@ -47,10 +47,16 @@ extern "C" fn audit(event: *const c_char, args: *mut ffi::PyObject, _data: *mut 
     // SAFETY: the interpreter passes a C string and a live tuple, with the lock held.
     unsafe {
         let Some(recorder) = recorder() else { return 0 };
+        let event = CStr::from_ptr(event).to_bytes();
+        if matches!(event, b"os.fork" | b"os.forkpty") {
+            // The thread that writes the log would be missing in the child, and is one that `fork` warns of.
+            if let Some(events) = recorder.events.as_mut() {
+                events.pause();
+            }
+        }
         if recorder.resolving {
             return 0;
         }
-        let event = CStr::from_ptr(event).to_bytes();
         match event {
             b"open" => opened(recorder, args),
             // What ran before the import belongs to another unit.

@@ -6,6 +6,7 @@ use super::operands::Need;
 use super::walker::Walker;
 use crate::hooks::Hook;
 use ruff_python_ast::{Arguments, Expr, ExprAttribute, ExprCall};
+use ruff_text_size::Ranged;
 
 impl<'a> Walker<'a> {
     /// Walks a call.
@@ -23,17 +24,39 @@ impl<'a> Walker<'a> {
             return self.arguments(arguments, Need::Value, Need::Value);
         }
         let name = self.facts.builtin_name(function, self.scope, &self.view());
-        if self.logs_calls() {
-            self.callee(function);
-            return self.arguments(arguments, Need::Value, Need::Value);
-        }
         if let Some(known) = name.and_then(|name| builtin(name, arguments.args.len())) {
+            self.plain_callee(function);
             return self.known_arguments(name, known, arguments);
         }
-        if !self.is_plain_callee(function) {
+        if self.is_plain_callee(function) {
+            self.plain_callee(function);
+        } else {
             self.callee(function);
         }
         self.arguments(arguments, Need::Value, Need::Value);
+    }
+
+    /// Walks a callee of which nothing but the log need know.
+    fn plain_callee(&mut self, function: &'a Expr) {
+        match self.logged(function) {
+            Some(place) => {
+                let hook = self.hook(Hook::LoggedCallee { statement: self.statement, place });
+                self.call_around(function, hook, |this| this.expr(function, Need::Value));
+            }
+            None if function.is_lambda_expr() => self.expr(function, Need::Value),
+            None => {}
+        }
+    }
+
+    /// Walks a receiver of whose method nothing but the log need know.
+    fn plain_receiver(&mut self, object: &'a Expr, need: Need) {
+        match self.logged(object) {
+            Some(place) => {
+                let hook = self.hook(Hook::LoggedMethod { statement: self.statement, place });
+                self.call_around(object, hook, |this| this.expr(object, need));
+            }
+            None => self.expr(object, need),
+        }
     }
 
     /// Whether the function is user code of this source for certain, which notes for itself what it does.
@@ -50,7 +73,7 @@ impl<'a> Walker<'a> {
 
     /// Walks the function of a call, with its hook.
     fn callee(&mut self, function: &'a Expr) {
-        let hook = self.hook(Hook::Callee { statement: self.statement, logged: self.logs_calls() });
+        let hook = self.hook(Hook::Callee { statement: self.statement, logged: self.logged(function) });
         self.call_around(function, hook, |this| this.expr(function, Need::Value));
     }
 
@@ -58,8 +81,11 @@ impl<'a> Walker<'a> {
     pub(super) fn decorator(&mut self, decorator: &'a Expr) {
         let known =
             self.facts.builtin_name(decorator, self.scope, &self.view()).is_some_and(|name| builtin(name, 1).is_some());
-        if !self.logs_calls() && (known || self.is_plain_callee(decorator)) {
-            self.expr(decorator, Need::Value);
+        if known || self.is_plain_callee(decorator) {
+            match self.logged(decorator) {
+                Some(_) => self.plain_callee(decorator),
+                None => self.expr(decorator, Need::Value),
+            }
         } else {
             self.callee(decorator);
         }
@@ -99,17 +125,13 @@ impl<'a> Walker<'a> {
         let arguments = &call.arguments;
         let object = &*method.value;
         let is_super = object.as_call_expr().is_some_and(|call| self.is_super(&call.func));
-        if self.logs_calls() && !is_super {
-            self.method_object(object, &method.attr);
-            return self.arguments(arguments, Need::Value, Need::Value);
-        }
         if is_super {
-            self.expr(object, Need::Value);
+            self.super_method(&call.func, object);
             return self.arguments(arguments, Need::Value, Need::Value);
         }
         let view = self.view();
         if self.facts.is_atomic(object, self.scope, &view) {
-            self.expr(object, Need::Value);
+            self.plain_receiver(object, Need::Value);
             let need = if method.attr.as_str() == "join" { Need::Consume } else { Need::Read };
             return self.arguments(arguments, need, Need::Read);
         }
@@ -120,17 +142,19 @@ impl<'a> Walker<'a> {
                 } else {
                     Need::Read
                 };
+                self.plain_receiver(object, Need::Value);
                 return self.arguments(arguments, need, need);
             }
             if self.is_own_method(variable, &method.attr) {
                 let key = self.name(&method.attr);
-                self.expr(object, Need::See(Some(key)));
+                self.plain_receiver(object, Need::See(Some(key)));
                 return self.arguments(arguments, Need::Value, Need::Value);
             }
             if let Some(takes) =
                 self.seen.container(variable).and_then(|made| builtins::container_method(made, &method.attr))
             {
                 self.note_store();
+                self.plain_receiver(object, Need::Value);
                 let need = match takes {
                     Takes::Reference | Takes::Shallow => Need::Value,
                     Takes::Content => Need::Read,
@@ -140,7 +164,7 @@ impl<'a> Walker<'a> {
             }
         }
         if is_display(object) {
-            self.expr(object, Need::Value);
+            self.plain_receiver(object, Need::Value);
             return self.arguments(arguments, Need::Read, Need::Read);
         }
         self.method_object(object, &method.attr);
@@ -150,10 +174,23 @@ impl<'a> Walker<'a> {
     /// Walks the object whose method is called, with its hook.
     fn method_object(&mut self, object: &'a Expr, method: &str) {
         let name = self.name(method);
-        let hook = self.hook(Hook::Method { statement: self.statement, name, logged: self.logs_calls() });
+        let hook = self.hook(Hook::Method { statement: self.statement, name, logged: self.logged(object) });
         self.call_around(object, hook, |this| this.expr(object, Need::Value));
         if let Some(variable) = object.as_name_expr().and_then(|name| self.followed(&name.id)) {
             self.seen.saw_whole(variable);
+        }
+    }
+
+    /// Walks `super().name`, which is called. What it gives is a method already.
+    fn super_method(&mut self, function: &'a Expr, object: &'a Expr) {
+        // A call stands on the line of the name, unless something is put around the function.
+        let one_line = !self.are_on_different_lines(function.start(), function.end());
+        match self.logged(function).filter(|_| one_line) {
+            Some(place) => {
+                let hook = self.hook(Hook::LoggedCallee { statement: self.statement, place });
+                self.call_around(function, hook, |this| this.expr(object, Need::Value));
+            }
+            None => self.expr(object, Need::Value),
         }
     }
 

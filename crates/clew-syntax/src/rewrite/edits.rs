@@ -1,7 +1,7 @@
-//! Insertions, collected in any order of places and applied in one that nests.
+//! Insertions, and characters that are replaced, collected in any order of places and applied in one that nests.
 //!
 //! At one place, what ends there is closed before anything is opened: closing text in the order in which it was
-//! added (inner nodes are left first), then whole statements in the order in which they were added, then opening text in
+//! added (inner nodes are left first), then what follows a statement, then whole statements in the order in which they were added, then opening text in
 //! the order in which it was added (outer nodes are entered first). A node is never empty, so no text opens and closes
 //! at the same place.
 
@@ -22,8 +22,10 @@ pub struct Edit {
 #[derive(Debug, Default)]
 pub(super) struct Edits {
     closing: Vec<Edit>,
+    after: Vec<Edit>,
     statements: Vec<Edit>,
     opening: Vec<Edit>,
+    overwritten: Vec<(u32, u8)>,
 }
 
 impl Edits {
@@ -52,9 +54,22 @@ impl Edits {
         self.closing.push(Edit { at, text, shown: Some(shown) });
     }
 
+    /// Text that stands after the statement that ends at `at`, shown as some other text.
+    pub(super) fn after(&mut self, at: u32, text: String, shown: (u32, u32)) {
+        self.after.push(Edit { at, text, shown: Some(shown) });
+    }
+
+    /// Puts another ASCII character in the place of one.
+    pub(super) fn overwrite(&mut self, at: u32, character: char) {
+        self.overwritten.push((at, character as u8));
+    }
+
     /// The rewritten source, and the edits in the order of the text.
     pub(super) fn apply(mut self, source: &str) -> (String, Vec<Edit>) {
+        let overwritten = (!self.overwritten.is_empty()).then(|| overwrite(source, &self.overwritten));
+        let source = overwritten.as_deref().unwrap_or(source);
         let mut edits = self.closing;
+        edits.append(&mut self.after);
         edits.append(&mut self.statements);
         edits.append(&mut self.opening);
         // The sort is stable.
@@ -70,6 +85,17 @@ impl Edits {
         text.push_str(&source[copied..]);
         (text, edits)
     }
+}
+
+/// The text with characters replaced. All of them are ASCII characters before and after.
+fn overwrite(source: &str, replacements: &[(u32, u8)]) -> String {
+    let mut bytes = source.as_bytes().to_vec();
+    for (at, byte) in replacements {
+        if let Some(old) = bytes.get_mut(*at as usize).filter(|old| old.is_ascii()) {
+            *old = *byte;
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| source.to_owned())
 }
 
 #[cfg(test)]

@@ -4,9 +4,10 @@ use super::blocks::is_constant;
 use super::kills::Kills;
 use super::operands::Need;
 use super::walker::{Fragment, Walker};
+use crate::hooks::Note;
 use ruff_python_ast::{
-    CmpOp, Comprehension, Expr, ExprBoolOp, ExprCompare, ExprFString, ExprGenerator, ExprIf, ExprSubscript,
-    FStringPart, InterpolatedStringElement, InterpolatedStringElements, UnaryOp,
+    CmpOp, Comprehension, Expr, ExprBoolOp, ExprCompare, ExprFString, ExprGenerator, ExprIf, FStringPart,
+    InterpolatedStringElement, InterpolatedStringElements,
 };
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
@@ -15,13 +16,10 @@ impl<'a> Walker<'a> {
     pub(super) fn expr(&mut self, expr: &'a Expr, need: Need) {
         match expr {
             Expr::Name(name) => self.name_operand(expr, name, need),
-            Expr::Attribute(attribute) => self.operand(expr, need, |this| {
-                let key = this.name(&attribute.attr);
-                this.expr(&attribute.value, Need::See(Some(key)));
-            }),
+            Expr::Attribute(attribute) => self.operand(expr, need, |this| this.attribute(expr, attribute)),
             Expr::Subscript(subscript) => {
                 let need = if self.is_unshared(expr) { Need::Value } else { need };
-                self.operand(expr, need, |this| this.subscript(subscript));
+                self.operand(expr, need, |this| this.item(expr, subscript));
             }
             Expr::Call(call) => {
                 let need = if self.is_fresh(expr) || self.is_unshared(expr) { Need::Value } else { need };
@@ -30,21 +28,15 @@ impl<'a> Walker<'a> {
             Expr::Await(_) | Expr::Yield(_) | Expr::YieldFrom(_) => {
                 self.operand(expr, need, |this| this.suspension(expr));
             }
-            Expr::BoolOp(operation) => self.choice_of_operands(operation, need),
+            Expr::BoolOp(operation) => self.choice_of_operands(operation, need, false),
             Expr::If(choice) => self.conditional(choice, need),
             Expr::Named(named) => {
                 self.expr(&named.value, need);
                 self.store(&named.target);
             }
-            Expr::BinOp(operation) => {
-                self.expr(&operation.left, Need::Read);
-                self.expr(&operation.right, Need::Read);
-            }
-            Expr::UnaryOp(operation) => {
-                let need = if operation.op == UnaryOp::Not { Need::Read } else { Need::Read };
-                self.expr(&operation.operand, need);
-            }
-            Expr::Compare(comparison) => self.comparison(comparison),
+            Expr::BinOp(operation) => self.binary(expr, operation),
+            Expr::UnaryOp(operation) => self.unary(expr, operation, false),
+            Expr::Compare(comparison) => self.comparison(expr, comparison, false),
             Expr::Lambda(lambda) => self.lambda(lambda),
             Expr::Tuple(tuple) => self.items(&tuple.elts, item_need(need)),
             Expr::List(list) => self.items(&list.elts, item_need(need)),
@@ -56,11 +48,11 @@ impl<'a> Walker<'a> {
                             self.expr(key, Need::Read);
                             self.expr(&item.value, item_need(need));
                         }
-                        None => self.expr(&item.value, Need::Consume),
+                        None => self.unpacked(&item.value),
                     }
                 }
             }
-            Expr::Starred(starred) => self.expr(&starred.value, Need::Consume),
+            Expr::Starred(starred) => self.unpacked(&starred.value),
             Expr::Slice(slice) => {
                 for part in [&slice.lower, &slice.upper, &slice.step].into_iter().flatten() {
                     self.expr(part, Need::Read);
@@ -79,7 +71,7 @@ impl<'a> Walker<'a> {
                 let range = self.generator_range(generator);
                 self.generator(expr, range, &generator.generators, &generator.elt);
             }
-            Expr::FString(string) => self.formatted(string),
+            Expr::FString(string) => self.formatted(expr, string),
             _ => {}
         }
     }
@@ -90,12 +82,6 @@ impl<'a> Walker<'a> {
         }
     }
 
-    fn subscript(&mut self, subscript: &'a ExprSubscript) {
-        let key = self.string_key(&subscript.slice);
-        self.expr(&subscript.value, Need::See(key));
-        self.subscript_key(&subscript.slice);
-    }
-
     /// Walks what stands between the brackets of a subscript.
     pub(super) fn subscript_key(&mut self, key: &'a Expr) {
         self.expr(key, Need::Read);
@@ -103,18 +89,28 @@ impl<'a> Walker<'a> {
 
     fn suspension(&mut self, expr: &'a Expr) {
         let walk = |this: &mut Self| match expr {
-            Expr::Await(suspended) => this.expr(&suspended.value, Need::Consume),
-            Expr::YieldFrom(suspended) => this.expr(&suspended.value, Need::Consume),
+            Expr::Await(suspended) => {
+                this.suspended(expr, &suspended.value, "await", |this| this.expr(&suspended.value, Need::Consume));
+            }
+            Expr::YieldFrom(suspended) => {
+                this.suspended(expr, &suspended.value, "yield from", |this| {
+                    this.expr(&suspended.value, Need::Consume);
+                });
+            }
             Expr::Yield(suspended) => {
                 if let Some(value) = &suspended.value {
-                    this.expr(value, Need::Value);
+                    this.noted(value, Note::Suspended, "yield", |this| this.expr(value, Need::Value));
                 }
             }
             _ => {}
         };
         match self.activation {
             Some(scope) => {
-                let hook = self.resume_hook(scope);
+                let hook = if self.logs_operations() && expr.is_yield_expr() {
+                    self.note_hook(expr, Note::Resumed(scope), "yield")
+                } else {
+                    self.resume_hook(scope)
+                };
                 self.call_around(expr, hook, walk);
             }
             None => walk(self),
@@ -131,20 +127,25 @@ impl<'a> Walker<'a> {
         self.seen = before;
     }
 
-    fn choice_of_operands(&mut self, operation: &'a ExprBoolOp, need: Need) {
+    /// Walks the operands of `and` and `or`; `is_test` tells that the truth of the whole is all that counts.
+    pub(super) fn choice_of_operands(&mut self, operation: &'a ExprBoolOp, need: Need, is_test: bool) {
         let last = operation.values.len() - 1;
         for (index, value) in operation.values.iter().enumerate() {
             let need = if index == last { need } else { need.max(Need::Read) };
+            let walk = |this: &mut Self| match index == last && !is_test {
+                true => this.expr(value, need),
+                false => this.truth(value, need, is_test),
+            };
             if index == 0 {
-                self.expr(value, need);
+                walk(self);
             } else {
-                self.maybe(value, |this| this.expr(value, need));
+                self.maybe(value, walk);
             }
         }
     }
 
     fn conditional(&mut self, choice: &'a ExprIf, need: Need) {
-        self.expr(&choice.test, Need::Read);
+        self.truth(&choice.test, Need::Read, true);
         let start = self.seen.clone();
         self.expr(&choice.body, need);
         let after = std::mem::replace(&mut self.seen, start);
@@ -152,22 +153,43 @@ impl<'a> Walker<'a> {
         self.seen.join(after);
     }
 
-    fn comparison(&mut self, comparison: &'a ExprCompare) {
+    /// Walks a comparison; `is_test` tells that its truth is all that counts.
+    pub(super) fn comparison(&mut self, expr: &'a Expr, comparison: &'a ExprCompare, is_test: bool) {
         let identity = comparison.ops.iter().all(|op| matches!(op, CmpOp::Is | CmpOp::IsNot));
         let need = if identity { Need::Value } else { Need::Read };
-        self.expr(&comparison.left, need);
-        for (index, operand) in comparison.comparators.iter().enumerate() {
-            if index == 0 {
-                self.expr(operand, need);
+        self.compared(expr, comparison, is_test, |this, operand, index| {
+            if index < 2 {
+                this.expr(operand, need);
             } else {
-                self.maybe(operand, |this| this.expr(operand, need));
+                this.maybe(operand, |this| this.expr(operand, need));
             }
+        });
+    }
+
+    /// Walks what is iterated by a `for`.
+    pub(super) fn iterated(&mut self, iterable: &'a Expr, target: &'a Expr, walk: impl FnOnce(&mut Self)) {
+        // The compiler makes constants of the first, and nothing at all of the second.
+        let is_folded = is_constant(iterable) && !iterable.is_tuple_expr();
+        let is_single = match iterable {
+            Expr::List(list) => list.elts.len() == 1,
+            Expr::Tuple(tuple) => tuple.elts.len() == 1,
+            _ => false,
+        };
+        if is_folded || is_single {
+            return walk(self);
         }
+        let unpacks = target.is_tuple_expr() || target.is_list_expr();
+        self.noted(iterable, Note::Iterated { unpacks }, "for", walk);
+    }
+
+    /// Walks what is unpacked.
+    pub(super) fn unpacked(&mut self, value: &'a Expr) {
+        self.noted(value, Note::Unpacked, "unpack", |this| this.expr(value, Need::Consume));
     }
 
     fn comprehension(&mut self, range: TextRange, generators: &'a [Comprehension], elements: &[(&'a Expr, Need)]) {
         if let Some(first) = generators.first() {
-            self.expr(&first.iter, Need::Consume);
+            self.turns(first);
         }
         let mut kills = Kills::default();
         for (element, _) in elements {
@@ -185,16 +207,16 @@ impl<'a> Walker<'a> {
         let fragments: Vec<Fragment> = self.activation.filter(|_| resumed).map(Fragment::Entry).into_iter().collect();
         for (index, generator) in generators.iter().enumerate() {
             if index > 0 {
-                self.expr(&generator.iter, Need::Consume);
+                self.turns(generator);
             }
             self.store(&generator.target);
             for test in &generator.ifs {
-                self.entered(test, range, &fragments, Need::Read);
+                self.entered(test, range, &fragments, None);
             }
         }
         for (index, (element, need)) in elements.iter().enumerate() {
             let fragments = if index == 0 { &fragments[..] } else { &[] };
-            self.entered(element, range, fragments, *need);
+            self.entered(element, range, fragments, Some(*need));
         }
         self.scope = outer;
         self.seen = after;
@@ -202,31 +224,48 @@ impl<'a> Walker<'a> {
 
     fn generator(&mut self, expr: &'a Expr, range: TextRange, generators: &'a [Comprehension], element: &'a Expr) {
         if let Some(first) = generators.first() {
-            self.expr(&first.iter, Need::Consume);
+            self.turns(first);
         }
         let scope = self.scope_of(expr.range());
         self.activate(scope, |this| {
             let fragments = [Fragment::Entry(scope)];
             for (index, generator) in generators.iter().enumerate() {
                 if index > 0 {
-                    this.expr(&generator.iter, Need::Consume);
+                    this.turns(generator);
                 }
                 // Each turn may follow a suspension.
                 this.seen.forget_all();
                 this.store(&generator.target);
                 for (position, test) in generator.ifs.iter().enumerate() {
                     let fragments = if position == 0 { &fragments[..] } else { &[] };
-                    this.entered(test, range, fragments, Need::Read);
+                    // The element is yielded where the last comparison of the tests is, on 3.11.
+                    this.keeps_comparisons = this.options.minor < 12;
+                    this.entered(test, range, fragments, None);
+                    this.keeps_comparisons = false;
                 }
             }
-            this.entered(element, range, &fragments, Need::Value);
+            this.entered(element, range, &fragments, Some(Need::Value));
         });
     }
 
-    /// Walks a test or an element in front of which an activation is entered; `range` is that of the comprehension.
-    fn entered(&mut self, expr: &'a Expr, range: TextRange, fragments: &[Fragment], need: Need) {
+    /// Walks the iterable of a part of a comprehension.
+    fn turns(&mut self, generator: &'a Comprehension) {
+        let walk = |this: &mut Self| this.expr(&generator.iter, Need::Consume);
+        if generator.is_async {
+            walk(self);
+        } else {
+            self.iterated(&generator.iter, &generator.target, walk);
+        }
+    }
+
+    /// Walks an element with its need, or a test, in front of which an activation is entered; `range` is that of the
+    /// comprehension.
+    fn entered(&mut self, expr: &'a Expr, range: TextRange, fragments: &[Fragment], need: Option<Need>) {
         let fragments = if is_constant(expr) { &[] } else { fragments };
-        self.fragments_in_test(expr, range, fragments, |this| this.expr(expr, need));
+        self.fragments_in_test(expr, range, fragments, |this| match need {
+            Some(need) => this.expr(expr, need),
+            None => this.truth(expr, Need::Read, true),
+        });
     }
 
     /// The range of a generator expression as CPython sees it: with the brackets, even if they are those of a call.
@@ -241,27 +280,62 @@ impl<'a> Walker<'a> {
         TextRange::new(TextSize::new(start as u32), TextSize::new(end as u32))
     }
 
-    fn formatted(&mut self, string: &'a ExprFString) {
-        for part in &string.value {
-            if let FStringPart::FString(part) = part {
-                self.fields(&part.elements);
+    fn formatted(&mut self, expr: &'a Expr, string: &'a ExprFString) {
+        let first = self.first_field(string).filter(|_| self.logs_operations());
+        let begun = first.map(|first| self.note_hook(first, Note::Begun, "format"));
+        let mut fields = Fields { begun, is_first: true };
+        let mut parts = |this: &mut Self| {
+            for part in &string.value {
+                if let FStringPart::FString(part) = part {
+                    this.fields(&part.elements, &mut fields);
+                }
             }
+        };
+        match begun {
+            Some(begun) => {
+                let result = self.note_hook(expr, Note::Result(begun), "format");
+                self.call_around(expr, result, parts);
+            }
+            None => parts(self),
         }
     }
 
-    fn fields(&mut self, elements: &'a InterpolatedStringElements) {
+    /// The first field that can have a hook.
+    fn first_field(&self, string: &'a ExprFString) -> Option<&'a Expr> {
+        let parts = string.value.iter().filter_map(|part| match part {
+            FStringPart::FString(part) => Some(&part.elements),
+            FStringPart::Literal(_) => None,
+        });
+        let fields = parts.flat_map(|elements| elements.iter().filter_map(|element| element.as_interpolation()));
+        fields.filter(|field| field.debug_text.is_none()).map(|field| &*field.expression).next()
+    }
+
+    fn fields(&mut self, elements: &'a InterpolatedStringElements, fields: &mut Fields) {
         for element in elements {
             let InterpolatedStringElement::Interpolation(field) = element else { continue };
             if field.debug_text.is_some() {
                 self.forget_kills(&Kills::of_expr(&field.expression));
                 continue;
             }
-            self.expr(&field.expression, Need::Read);
+            let walk = |this: &mut Self| this.expr(&field.expression, Need::Read);
+            match (fields.begun, std::mem::take(&mut fields.is_first)) {
+                (Some(begun), true) => self.call_around(&field.expression, begun, walk),
+                (Some(begun), false) => self.noted(&field.expression, Note::Operand(begun), "format", walk),
+                (None, _) => walk(self),
+            }
             if let Some(spec) = &field.format_spec {
-                self.fields(&spec.elements);
+                self.fields(&spec.elements, fields);
             }
         }
     }
+}
+
+/// The fields of one f-string.
+struct Fields {
+    /// The hook of the first one, if they are logged.
+    begun: Option<u32>,
+    /// Whether the first one is still to come.
+    is_first: bool,
 }
 
 /// What is done with the items of a display, by what is done with the display.

@@ -87,7 +87,7 @@ impl<'a> Walker<'a> {
                 self.seen.end_path();
             }
             Stmt::Assert(stmt) => {
-                self.expr(&stmt.test, Need::Read);
+                self.asserted(&stmt.test);
                 if let Some(message) = &stmt.msg {
                     let before = self.seen.clone();
                     self.expr(message, Need::Value);
@@ -206,7 +206,7 @@ impl<'a> Walker<'a> {
     /// Walks the test of a statement; fragments are dropped when the compiler may fold it.
     fn test(&mut self, test: &'a Expr, statement: TextRange, fragments: &[Fragment]) {
         let fragments = if super::blocks::is_constant(test) { &[] } else { fragments };
-        self.fragments_in_test(test, statement, fragments, |this| this.expr(test, Need::Read));
+        self.fragments_in_test(test, statement, fragments, |this| this.truth(test, Need::Read, true));
     }
 
     fn while_loop(&mut self, stmt: &'a StmtWhile, fragments: &[Fragment]) {
@@ -219,10 +219,14 @@ impl<'a> Walker<'a> {
         let fragments = if has_header { fragments } else { &[] };
         let iterates = self.in_units() && has_header && !stmt.is_async;
         self.fragments_around(&stmt.iter, fragments, |this| {
-            if iterates {
-                this.iterate(&stmt.iter);
+            let walk = |this: &mut Self| match iterates {
+                true => this.iterate(&stmt.iter),
+                false => this.expr(&stmt.iter, Need::Consume),
+            };
+            if stmt.is_async {
+                walk(this);
             } else {
-                this.expr(&stmt.iter, Need::Consume);
+                this.iterated(&stmt.iter, &stmt.target, walk);
             }
         });
         let mut kills = Kills::of_body(&stmt.body).and_expr(&stmt.target);
@@ -309,7 +313,7 @@ impl<'a> Walker<'a> {
         for case in &stmt.cases {
             self.seen = start.clone();
             if let Some(guard) = &case.guard {
-                self.expr(guard, Need::Read);
+                self.truth(guard, Need::Read, true);
             }
             self.covered_block(&case.body);
             after.join(std::mem::take(&mut self.seen));
@@ -355,17 +359,21 @@ impl<'a> Walker<'a> {
 
     fn assign(&mut self, stmt: &'a StmtAssign) {
         let need = stmt.targets.iter().map(stored_value).max().unwrap_or(Need::Value);
-        self.assigned_value(&stmt.value, need);
-        for target in &stmt.targets {
-            self.store(target);
+        match stmt.targets.as_slice() {
+            [target] => self.stored_in(target, &stmt.value, |this| this.assigned_value(&stmt.value, need, target)),
+            targets => {
+                self.assigned_value(&stmt.value, need, &targets[0]);
+                targets.iter().for_each(|target| self.store(target));
+            }
         }
         if let [Expr::Name(name)] = stmt.targets.as_slice() {
             self.note_made(name, &stmt.value);
         }
     }
 
-    /// Walks the right side of an assignment.
-    fn assigned_value(&mut self, value: &'a Expr, need: Need) {
+    /// Walks the right side of an assignment, of which `target` is the first.
+    fn assigned_value(&mut self, value: &'a Expr, need: Need, target: &'a Expr) {
+        let unpacks = target.is_tuple_expr() || target.is_list_expr();
         match value {
             // The items go to the targets one by one.
             Expr::Tuple(tuple) if need == Need::Consume => {
@@ -373,14 +381,28 @@ impl<'a> Walker<'a> {
                     self.expr(item, Need::Read);
                 }
             }
-            _ => self.expr(value, need),
+            Expr::List(_) => self.expr(value, need),
+            _ if unpacks => self.unpacked(value),
+            _ => {
+                self.note_growth(target, value);
+                self.expr(value, need);
+            }
         }
+    }
+
+    /// Walks the value of an assignment to one target, and the target.
+    fn stored_in(&mut self, target: &'a Expr, value: &'a Expr, walk: impl FnOnce(&mut Self)) {
+        let noted = self.notes_store(target, value);
+        self.stored_value(target, value, walk);
+        let outer = std::mem::replace(&mut self.stores_noted, noted);
+        self.store(target);
+        self.stores_noted = outer;
     }
 
     fn annotated(&mut self, stmt: &'a StmtAnnAssign) {
         if let Some(value) = &stmt.value {
-            self.expr(value, stored_value(&stmt.target));
-            self.store(&stmt.target);
+            let need = stored_value(&stmt.target);
+            self.stored_in(&stmt.target, value, |this| this.expr(value, need));
             if let Expr::Name(name) = &*stmt.target {
                 self.note_made(name, value);
             }
@@ -388,6 +410,9 @@ impl<'a> Walker<'a> {
     }
 
     fn augmented(&mut self, stmt: &'a StmtAugAssign) {
+        if self.logs_operations() {
+            return self.logged_augmented(stmt);
+        }
         match &*stmt.target {
             Expr::Name(name) => {
                 self.change_in_place(stmt.range(), name);

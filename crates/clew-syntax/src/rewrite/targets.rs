@@ -25,15 +25,19 @@ impl<'a> Walker<'a> {
             Expr::Name(name) => self.bind(&name.id),
             Expr::Attribute(attribute) => {
                 let key = self.name(&attribute.attr);
-                if self.is_initialization(&attribute.value) {
-                    self.note_store();
-                } else if !self.listed_object(attribute, key) {
-                    self.written_object(&attribute.value, Some(key), Written::Stored);
-                }
+                self.target_object(target, &attribute.value, |this| {
+                    if this.is_initialization(&attribute.value) {
+                        this.note_store();
+                    } else if !this.listed_object(attribute, key) {
+                        this.written_object(&attribute.value, Some(key), Written::Stored);
+                    }
+                });
             }
             Expr::Subscript(subscript) => {
                 let key = self.string_key(&subscript.slice);
-                self.written_object(&subscript.value, key, Written::Stored);
+                self.target_object(target, &subscript.value, |this| {
+                    this.written_object(&subscript.value, key, Written::Stored)
+                });
                 self.subscript_key(&subscript.slice);
             }
             Expr::Starred(starred) => self.store(&starred.value),
@@ -52,7 +56,9 @@ impl<'a> Walker<'a> {
                 // Without the attribute there is nothing to delete.
                 let key = self.name(&attribute.attr);
                 let hook = self.see_hook(Some(key));
-                self.written_object(&attribute.value, Some(key), Written::Deleted(hook));
+                self.target_object(target, &attribute.value, |this| {
+                    this.written_object(&attribute.value, Some(key), Written::Deleted(hook));
+                });
             }
             _ => self.store(target),
         }

@@ -6,10 +6,11 @@ use super::elision::Seen;
 use super::facts::{Facts, View};
 use super::names::{Names, Variable, MODULE};
 use super::{Detail, Diagnostic, Instrumented, Options};
-use crate::hooks::{self, Hook};
+use crate::hooks::{self, Hook, LogPlace};
+use crate::positions::line_starts;
 use crate::Index;
 use clew_trace::{NameId, ScopeId, SourceTable, Span, StatementId};
-use ruff_python_ast::{Expr, ModModule, Stmt, UnaryOp};
+use ruff_python_ast::{Expr, ExprBinOp, ModModule, Stmt, UnaryOp};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -37,6 +38,9 @@ pub(super) enum Fragment {
     WrittenSelf(u32),
 }
 
+/// Inserted text, and the part of the source as which it is shown.
+pub(super) type Shown = (String, (u32, u32));
+
 /// The usual name of the object in a method.
 pub(super) const SELF: &str = "self";
 
@@ -63,6 +67,8 @@ pub(super) struct Method {
 /// The walk. Fields from `scope` on describe the place where it is.
 pub(super) struct Walker<'a> {
     pub(super) source: &'a str,
+    /// First byte of each line.
+    lines: Vec<u32>,
     pub(super) options: Options,
     pub(super) index: &'a Index,
     pub(super) facts: Facts<'a>,
@@ -91,6 +97,12 @@ pub(super) struct Walker<'a> {
     pub(super) class: Option<&'a str>,
     pub(super) method: Option<Method>,
     pub(super) seen: Seen,
+    /// Whether the targets that are walked have their stores noted already.
+    pub(super) stores_noted: bool,
+    /// Whether comparisons that are tested must stay comparisons.
+    pub(super) keeps_comparisons: bool,
+    /// An addition whose left operand may be a string that grows in place.
+    pub(super) grows: Option<&'a ExprBinOp>,
     nesting: u32,
 }
 
@@ -106,6 +118,7 @@ pub(super) fn rewrite(
     let facts = Facts::new(module, &names, &table, index);
     let mut walker = Walker {
         source,
+        lines: line_starts(source),
         options,
         index,
         facts,
@@ -125,6 +138,9 @@ pub(super) fn rewrite(
         class: None,
         method: None,
         seen: Seen::default(),
+        stores_noted: false,
+        keeps_comparisons: false,
+        grows: None,
         nesting: 0,
         table,
     };
@@ -184,9 +200,20 @@ impl Walker<'_> {
         hook
     }
 
-    /// Whether calls are logged.
-    pub(super) fn logs_calls(&self) -> bool {
-        self.options.detail >= Detail::Call
+    /// Where a call or operation stands for the log, if calls are logged.
+    pub(super) fn logged(&self, expr: &Expr) -> Option<LogPlace> {
+        (self.options.detail >= Detail::Call).then(|| self.log_place(expr.start()))
+    }
+
+    /// Whether operations are logged.
+    pub(super) fn logs_operations(&self) -> bool {
+        self.options.detail >= Detail::Op
+    }
+
+    /// A place as the log tells it.
+    pub(super) fn log_place(&self, at: TextSize) -> LogPlace {
+        let line = self.lines.partition_point(|start| *start <= at.to_u32());
+        LogPlace { line: line as u32, column: at.to_u32() - self.lines[line - 1] }
     }
 
     /// Whether statements here are units.
@@ -222,13 +249,55 @@ impl Walker<'_> {
 
     /// Puts the call of a hook around an expression while `walk` walks what is inside.
     pub(super) fn call_around(&mut self, expr: &Expr, hook: u32, walk: impl FnOnce(&mut Self)) {
-        if self.nesting >= MAX_NESTING {
+        self.call_with(expr, hook, &[], &[], walk);
+    }
+
+    /// As [`Self::call_around`], with arguments before and after the expression.
+    pub(super) fn call_with(
+        &mut self,
+        expr: &Expr,
+        hook: u32,
+        before: &[Shown],
+        after: &[Shown],
+        walk: impl FnOnce(&mut Self),
+    ) {
+        self.call_placed(expr, hook, None, before, (after, true), walk);
+    }
+
+    /// As [`Self::call_with`]; the call begins where `place` does.
+    pub(super) fn call_shown(
+        &mut self,
+        expr: &Expr,
+        hook: u32,
+        place: (u32, u32),
+        before: &[Shown],
+        after: &[Shown],
+        walk: impl FnOnce(&mut Self),
+    ) {
+        self.call_placed(expr, hook, Some(place), before, (after, true), walk);
+    }
+
+    /// Puts the call of a hook in front of an expression whose last character will be the bracket that closes it.
+    pub(super) fn hook_before(&mut self, expr: &Expr, hook: u32, walk: impl FnOnce(&mut Self)) {
+        self.call_placed(expr, hook, None, &[], (&[], false), walk);
+    }
+
+    fn call_placed(
+        &mut self,
+        expr: &Expr,
+        hook: u32,
+        place: Option<(u32, u32)>,
+        before: &[Shown],
+        (after, closes): (&[Shown], bool),
+        walk: impl FnOnce(&mut Self),
+    ) {
+        if self.is_too_deep() {
             self.leave(expr.range(), "nested too deeply");
             return walk(self);
         }
-        let (open, close) = if needs_brackets(expr) { ("((", "))") } else { ("(", ")") };
+        let (open, close) = if needs_brackets(expr) { ("(", ")") } else { ("", "") };
         let at = expr.start().to_u32();
-        let text = format!("{}{open}", hooks::placeholder(hook));
+        let text = format!("{}(", hooks::placeholder(hook));
         let moved = self.moved_start(expr);
         match moved {
             // What else begins here begins with the bracket, and is shown as it is.
@@ -236,13 +305,46 @@ impl Walker<'_> {
                 self.edits.open(at, String::from("("));
                 self.edits.open_shown(at, text, shown);
             }
-            None if self.follows_word(expr.start()) => self.edits.open(at, format!(" {text}")),
-            None => self.edits.open(at, text),
+            None => {
+                let blank = if self.follows_word(expr.start()) { " " } else { "" };
+                let text = format!("{blank}{text}");
+                match place {
+                    Some(place) => self.edits.open_shown(at, text, place),
+                    None => self.edits.open(at, text),
+                }
+            }
+        }
+        for (text, shown) in before {
+            self.edits.open_shown(at, text.clone(), *shown);
+        }
+        if !open.is_empty() {
+            self.edits.open(at, open.to_owned());
         }
         self.nesting += 1;
         walk(self);
         self.nesting -= 1;
-        self.edits.close(expr.end().to_u32(), if moved.is_some() { format!("{close})") } else { close.to_owned() });
+        let end = expr.end().to_u32();
+        if !close.is_empty() {
+            self.edits.close(end, close);
+        }
+        for (text, shown) in after {
+            self.edits.close_shown(end, text.clone(), *shown);
+        }
+        match (closes, moved.is_some()) {
+            (true, true) => self.edits.close(end, "))"),
+            (false, false) => {}
+            _ => self.edits.close(end, ")"),
+        }
+    }
+
+    /// Whether text in front of the expression is shown on another line.
+    pub(super) fn moves(&self, expr: &Expr) -> bool {
+        self.moved_start(expr).is_some()
+    }
+
+    /// Whether no more calls can be put around what is walked.
+    pub(super) fn is_too_deep(&self) -> bool {
+        self.nesting >= MAX_NESTING
     }
 
     /// Puts fragments in front of an expression while `walk` walks it.
@@ -337,7 +439,7 @@ impl Walker<'_> {
         self.source[..at.to_usize()].ends_with(|before: char| before.is_ascii_alphanumeric())
     }
 
-    fn are_on_different_lines(&self, one: TextSize, other: TextSize) -> bool {
+    pub(super) fn are_on_different_lines(&self, one: TextSize, other: TextSize) -> bool {
         let (from, to) = (one.min(other).to_usize(), one.max(other).to_usize());
         self.source[from..to].contains(['\n', '\r'])
     }
@@ -418,7 +520,7 @@ pub(super) fn entry_check(scope: ScopeId) -> String {
     format!("{entered}[{0}]is {1}[0]or {enter}({0})", scope.0, state())
 }
 
-fn state() -> String {
+pub(super) fn state() -> String {
     hooks::placeholder(hooks::STATE)
 }
 

@@ -11,13 +11,6 @@ pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
-/// Appends a difference so that small ones of either sign are short.
-#[allow(clippy::cast_sign_loss)]
-pub fn put_signed(out: &mut Vec<u8>, value: i32) {
-    let folded = ((value << 1) ^ (value >> 31)) as u32;
-    put_varint(out, u64::from(folded));
-}
-
 /// Bytes that are read from the front.
 pub struct Cursor<'a> {
     rest: &'a [u8],
@@ -86,13 +79,6 @@ impl<'a> Cursor<'a> {
     pub fn varint32(&mut self) -> Result<u32, Error> {
         u32::try_from(self.varint()?).map_err(|_| Error::Damaged { what: "a number is too big" })
     }
-
-    /// What [`put_signed`] wrote.
-    #[allow(clippy::cast_possible_wrap)]
-    pub fn signed(&mut self) -> Result<i32, Error> {
-        let folded = self.varint32()?;
-        Ok((folded >> 1) as i32 ^ -((folded & 1) as i32))
-    }
 }
 
 /// A checksum against torn and overwritten blocks; it defends against accidents only.
@@ -126,20 +112,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn numbers_come_back(numbers: Vec<u64>, differences: Vec<i32>) {
+        fn numbers_come_back(numbers: Vec<u64>) {
             let mut out = Vec::new();
             for &n in &numbers {
                 put_varint(&mut out, n);
             }
-            for &d in &differences {
-                put_signed(&mut out, d);
-            }
             let mut cursor = Cursor::new(&out);
             for &n in &numbers {
                 prop_assert_eq!(cursor.varint().unwrap(), n);
-            }
-            for &d in &differences {
-                prop_assert_eq!(cursor.signed().unwrap(), d);
             }
             prop_assert!(cursor.rest().is_empty());
         }

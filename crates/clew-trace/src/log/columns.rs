@@ -2,7 +2,8 @@
 //!
 //! For each event the token column holds one byte: three bits of kind; whether site and callee are as predicted (for
 //! the end of a call: those of the innermost open call); how many values follow; whether count and flags differ from
-//! the last time. Surprises go to columns of their own. Time since the thread's last event takes two bytes, low and
+//! the last time. Surprises go to columns of their own. A value takes one byte if it is what it was at this site before,
+//! or one of the last results; else its difference or all of it goes to another column. Time since the thread's last event takes two bytes, low and
 //! high in separate columns so that the high ones, nearly all zero, vanish; longer pauses go to a third.
 //! The run column tells which thread each stretch of events belongs to and which calls were open when it began.
 
@@ -36,11 +37,27 @@ struct Columns {
     sites: Vec<u8>,
     callees: Vec<u8>,
     values: Vec<u8>,
+    near_values: Vec<u8>,
+    far_values: Vec<u8>,
     details: Vec<u8>,
 }
 
+/// Differences of less than this, of either sign, are near.
+const NEAR: u32 = 128;
+/// Number of columns.
+const COLUMNS: usize = 11;
+
+/// How a value is written: as the last one of its site, as a recent result, by a small difference, or in full.
+mod value_code {
+    pub const SAME: u8 = 0;
+    /// And the following ones, by how recent the result is.
+    pub const RECENT: u8 = 1;
+    pub const NEAR: u8 = 5;
+    pub const FAR: u8 = 6;
+}
+
 impl Columns {
-    fn all(&mut self) -> [&mut Vec<u8>; 9] {
+    fn all(&mut self) -> [&mut Vec<u8>; COLUMNS] {
         [
             &mut self.runs,
             &mut self.tokens,
@@ -50,6 +67,8 @@ impl Columns {
             &mut self.sites,
             &mut self.callees,
             &mut self.values,
+            &mut self.near_values,
+            &mut self.far_values,
             &mut self.details,
         ]
     }

@@ -10,7 +10,7 @@ use super::bytes::{checksum, Cursor};
 use super::Error;
 
 /// Format version that is written.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 /// Length of the file's header.
 pub const FILE_HEADER: usize = 16;
 /// Length of a frame's head.

@@ -21,16 +21,28 @@ pub struct Detail {
     pub flags: u8,
 }
 
+/// How many results are remembered.
+pub const RECENT: usize = 4;
+
 /// The tables of one block.
 pub struct Predictor {
     sites: Vec<u32>,
     details: Vec<Detail>,
     history: u32,
+    /// The last results, in a ring.
+    results: [u32; RECENT],
+    latest: usize,
 }
 
 impl Default for Predictor {
     fn default() -> Self {
-        Self { sites: vec![0; 1 << SITE_BITS], details: vec![Detail::default(); 1 << DETAIL_BITS], history: 0 }
+        Self {
+            sites: vec![0; 1 << SITE_BITS],
+            details: vec![Detail::default(); 1 << DETAIL_BITS],
+            history: 0,
+            results: [0; RECENT],
+            latest: 0,
+        }
     }
 }
 
@@ -39,12 +51,33 @@ impl Predictor {
     pub fn reset(&mut self) {
         self.sites.fill(0);
         self.details.fill(Detail::default());
-        self.history = 0;
+        self.begin_run();
     }
 
     /// Forgets which events came last: another thread's events begin.
     pub const fn begin_run(&mut self) {
         self.history = 0;
+        self.results = [0; RECENT];
+        self.latest = 0;
+    }
+
+    /// How recent a result is that has this value, if any of those remembered has.
+    #[inline]
+    pub fn recency(&self, value: u32) -> Option<u8> {
+        (0..RECENT).find(|age| self.results[(self.latest + RECENT - age) % RECENT] == value).map(|age| age as u8)
+    }
+
+    /// The result that is as recent as this.
+    #[inline]
+    pub const fn result(&self, age: u8) -> u32 {
+        self.results[(self.latest + RECENT - age as usize % RECENT) % RECENT]
+    }
+
+    /// Takes a result into what is remembered.
+    #[inline]
+    pub const fn gave(&mut self, value: u32) {
+        self.latest = (self.latest + 1) % RECENT;
+        self.results[self.latest] = value;
     }
 
     /// Where the site that follows the last events was, and will be, noted.
@@ -56,8 +89,13 @@ impl Predictor {
     /// The detail of the last event of this kind at this site.
     #[inline]
     pub fn detail(&mut self, site: u32, kind: u8) -> &mut Detail {
-        let key = site.wrapping_mul(8).wrapping_add(u32::from(kind));
-        &mut self.details[(key.wrapping_mul(FACTOR) >> (32 - DETAIL_BITS)) as usize]
+        &mut self.details[detail_index(site, kind)]
+    }
+
+    /// The value that stood in a place of the last event of this kind at this site, to be replaced.
+    #[inline]
+    pub fn value(&mut self, site: u32, kind: u8, place: usize) -> &mut u32 {
+        &mut self.details[detail_index(site, kind)].values[place]
     }
 
     /// Takes an event into the history. An event leaves it again after the third that follows.
@@ -66,4 +104,10 @@ impl Predictor {
         let event = site.wrapping_mul(8).wrapping_add(kind as u32);
         self.history = (self.history << 10) ^ event.wrapping_mul(0x85EB_CA6B);
     }
+}
+
+#[inline]
+const fn detail_index(site: u32, kind: u8) -> usize {
+    let key = site.wrapping_mul(8).wrapping_add(kind as u32);
+    (key.wrapping_mul(FACTOR) >> (32 - DETAIL_BITS)) as usize
 }

@@ -32,7 +32,7 @@ impl Events {
         if let Some(&site) = self.watched.sites.get(&(source, line)) {
             return site;
         }
-        let site = self.add_site(source, 0, line);
+        let site = self.add_site(source, 0, line, 0);
         self.watched.sites.insert((source, line), site);
         site
     }
@@ -51,10 +51,14 @@ fn call_began(path: &str, line: u32, callee: &Bound<'_, PyAny>, arguments: &Boun
         let name = match callee.cast::<PyString>() {
             Ok(name) => {
                 let name = events.name(&name.to_string_lossy());
-                events.begin_named(site, name, arguments.as_ptr(), arguments.len());
+                events.begin_named(site, name, std::ptr::null_mut(), arguments.as_ptr(), arguments.len());
                 name
             }
-            Err(_) => events.begin(site, callee.as_ptr(), arguments.as_ptr(), arguments.len()),
+            Err(_) => {
+                let name = events.foreign(callee.as_ptr());
+                events.begin_named(site, name, std::ptr::null_mut(), arguments.as_ptr(), arguments.len());
+                name
+            }
         };
         Some((site, name))
     }
@@ -70,10 +74,10 @@ fn call_ended(call: (u32, u32), result: &Bound<'_, PyTuple>, raised: bool) {
         match result.iter_borrowed().next() {
             Some(error) if raised => {
                 let kind = ffi::Py_TYPE(error.as_ptr()).cast();
-                events.end(call.0, call.1, std::ptr::null_mut(), kind);
+                events.end_named(call.0, call.1, std::ptr::null_mut(), kind);
             }
-            None if raised => events.end(call.0, call.1, std::ptr::null_mut(), std::ptr::null_mut()),
-            Some(value) => events.end(call.0, call.1, value.as_ptr(), std::ptr::null_mut()),
+            None if raised => events.end_named(call.0, call.1, std::ptr::null_mut(), std::ptr::null_mut()),
+            Some(value) => events.end_named(call.0, call.1, value.as_ptr(), std::ptr::null_mut()),
             None => events.end_unknown(call.0, call.1),
         }
     }

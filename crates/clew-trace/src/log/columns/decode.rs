@@ -1,7 +1,9 @@
 //! Columns back to events. Nothing in a block is trusted: whatever the bytes, the answer is events or an error.
 
 use super::packing::unpack;
-use super::{Block, Event, Run, CALLEE_HIT, LONG_PAUSE, MAX_BLOCK_EVENTS, OTHER_DETAIL, SITE_HIT, VALUES_SHIFT};
+use super::{
+    value_code, Block, Event, Run, CALLEE_HIT, LONG_PAUSE, MAX_BLOCK_EVENTS, NEAR, OTHER_DETAIL, SITE_HIT, VALUES_SHIFT,
+};
 use crate::log::bytes::Cursor;
 use crate::log::predict::Predictor;
 use crate::log::stack::{CallStack, Ending, OpenCall};
@@ -25,6 +27,8 @@ pub fn block(bytes: &[u8]) -> Result<Block, Error> {
         sites: Cursor::new(&columns.sites),
         callees: Cursor::new(&columns.callees),
         values: Cursor::new(&columns.values),
+        near_values: Cursor::new(&columns.near_values),
+        far_values: Cursor::new(&columns.far_values),
         details: Cursor::new(&columns.details),
         predictor: Predictor::default(),
     };
@@ -83,6 +87,8 @@ struct Decoder<'a> {
     sites: Cursor<'a>,
     callees: Cursor<'a>,
     values: Cursor<'a>,
+    near_values: Cursor<'a>,
+    far_values: Cursor<'a>,
     details: Cursor<'a>,
     predictor: Predictor,
 }
@@ -158,14 +164,23 @@ impl Decoder<'_> {
     }
 
     fn detail(&mut self, token: u8, event: &mut Event) -> Result<(), Error> {
-        let detail = self.predictor.detail(event.site, event.kind as u8);
         let n_values = usize::from(token >> VALUES_SHIFT & 3);
-        for (value, last) in event.values.iter_mut().zip(&mut detail.values).take(n_values) {
-            #[allow(clippy::cast_sign_loss)]
-            let change = self.values.signed()? as u32;
-            *last = last.wrapping_add(change);
-            *value = ValueRef(*last);
+        for (place, value) in event.values.iter_mut().enumerate().take(n_values) {
+            let last = *self.predictor.value(event.site, event.kind as u8, place);
+            let now = match self.values.byte()? {
+                value_code::SAME => last,
+                value_code::NEAR => last.wrapping_add(u32::from(self.near_values.byte()?)).wrapping_sub(NEAR),
+                value_code::FAR => self.far_values.u32()?,
+                code if code < value_code::NEAR => self.predictor.result(code - value_code::RECENT),
+                _ => return Err(Error::Damaged { what: "a value is of no known kind" }),
+            };
+            *self.predictor.value(event.site, event.kind as u8, place) = now;
+            *value = ValueRef(now);
         }
+        if n_values > 0 {
+            self.predictor.gave(event.values[n_values - 1].0);
+        }
+        let detail = self.predictor.detail(event.site, event.kind as u8);
         if token & OTHER_DETAIL != 0 {
             detail.flags = self.details.byte()?;
             let count = self.details.varint()?;

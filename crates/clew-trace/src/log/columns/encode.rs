@@ -1,8 +1,10 @@
 //! Raw events to columns. This is the writer's inner loop: one pass for times, one for everything else.
 
 use super::packing::Packer;
-use super::{Columns, CALLEE_HIT, LONG_PAUSE, MAX_BLOCK_EVENTS, OTHER_DETAIL, SITE_HIT, VALUES_SHIFT};
-use crate::log::bytes::{put_signed, put_varint};
+use super::{
+    value_code, Columns, CALLEE_HIT, LONG_PAUSE, MAX_BLOCK_EVENTS, NEAR, OTHER_DETAIL, SITE_HIT, VALUES_SHIFT,
+};
+use crate::log::bytes::put_varint;
 use crate::log::predict::Predictor;
 use crate::log::stack::{CallStack, Ending, OpenCall};
 use crate::log::{Error, RawEvent, ValueRef};
@@ -108,15 +110,29 @@ impl Encoder {
             token |= self.put_place(event);
         }
         self.predictor.saw(event.site, kind);
-        let detail = self.predictor.detail(event.site, kind);
         let n_values = n_values(event.values);
         token |= n_values << VALUES_SHIFT;
-        for (value, last) in event.values.iter().zip(&mut detail.values).take(usize::from(n_values)) {
-            #[allow(clippy::cast_possible_wrap)]
-            let change = value.0.wrapping_sub(*last) as i32;
-            put_signed(&mut self.columns.values, change);
-            *last = value.0;
+        let Columns { values, near_values, far_values, .. } = &mut self.columns;
+        for (place, value) in event.values.iter().enumerate().take(usize::from(n_values)) {
+            let last = std::mem::replace(self.predictor.value(event.site, kind, place), value.0);
+            let change = value.0.wrapping_sub(last);
+            let code = if change == 0 {
+                value_code::SAME
+            } else if let Some(age) = self.predictor.recency(value.0) {
+                value_code::RECENT + age
+            } else if change.wrapping_add(NEAR) < 2 * NEAR {
+                near_values.push(change.wrapping_add(NEAR) as u8);
+                value_code::NEAR
+            } else {
+                far_values.extend_from_slice(&value.0.to_le_bytes());
+                value_code::FAR
+            };
+            values.push(code);
         }
+        if n_values > 0 {
+            self.predictor.gave(event.values[usize::from(n_values) - 1].0);
+        }
+        let detail = self.predictor.detail(event.site, kind);
         if (event.count, event.flags) != (detail.count, detail.flags) {
             token |= OTHER_DETAIL;
             self.columns.details.push(event.flags);

@@ -1,0 +1,376 @@
+//! Calls whose effects need no attention and that are only logged.
+//!
+//! A callee hook gives a [`Logged`] in place of the callee, a method hook a [`StandIn`] in place of the object, whose
+//! attribute is a [`Logged`]. Both pass everything on through vectorcall: no Python frame, the same exceptions.
+//! They are made and dropped at every call, so their memory is used again.
+
+#![allow(unsafe_code)]
+
+use pyo3::ffi;
+use std::cell::UnsafeCell;
+use std::sync::OnceLock;
+
+use super::callee;
+use super::site::Site;
+use crate::recorder::events::{self, MAX_DEPTH};
+use crate::recorder::recorder;
+
+extern "C" {
+    /// 1: a function of the type, to be called with the object first. 0: an attribute, or null with an error set.
+    fn _PyObject_GetMethod(
+        object: *mut ffi::PyObject,
+        name: *mut ffi::PyObject,
+        method: *mut *mut ffi::PyObject,
+    ) -> std::ffi::c_int;
+}
+
+/// A callable that passes calls on and logs them.
+#[repr(C)]
+struct Logged {
+    head: ffi::PyObject,
+    vectorcall: Option<ffi::vectorcallfunc>,
+    callee: *mut ffi::PyObject,
+    /// What is passed as the first argument, or null.
+    receiver: *mut ffi::PyObject,
+    site: *mut Site,
+}
+
+/// Stands for the receiver of a method call between the look-up of the method and the call.
+#[repr(C)]
+struct StandIn {
+    head: ffi::PyObject,
+    object: *mut ffi::PyObject,
+    site: *mut Site,
+}
+
+const SPARE: usize = 64;
+
+/// Memory of dead objects of one size.
+struct Pool {
+    spare: [*mut ffi::PyObject; SPARE],
+    n_spare: usize,
+}
+
+struct Shared<T>(UnsafeCell<T>);
+// SAFETY: used with the interpreter lock held.
+unsafe impl<T> Sync for Shared<T> {}
+
+static CALLABLES: Shared<Pool> = Shared(UnsafeCell::new(Pool { spare: [std::ptr::null_mut(); SPARE], n_spare: 0 }));
+static STAND_INS: Shared<Pool> = Shared(UnsafeCell::new(Pool { spare: [std::ptr::null_mut(); SPARE], n_spare: 0 }));
+
+impl Pool {
+    /// A new object of the type (one reference) with nothing but its head, or null with an error set.
+    #[inline]
+    unsafe fn take(&mut self, tp: *mut ffi::PyTypeObject, size: usize) -> *mut ffi::PyObject {
+        // SAFETY: memory of `size` bytes from the object allocator.
+        unsafe {
+            let memory = if self.n_spare > 0 {
+                self.n_spare -= 1;
+                self.spare[self.n_spare]
+            } else {
+                ffi::PyObject_Malloc(size).cast()
+            };
+            if memory.is_null() {
+                return ffi::PyErr_NoMemory();
+            }
+            ffi::PyObject_Init(memory, tp)
+        }
+    }
+
+    #[inline]
+    unsafe fn give(&mut self, object: *mut ffi::PyObject) {
+        // SAFETY: the object is dead, and was made by `take`.
+        unsafe {
+            ffi::Py_DECREF(ffi::Py_TYPE(object).cast());
+            if self.n_spare < SPARE {
+                self.spare[self.n_spare] = object;
+                self.n_spare += 1;
+            } else {
+                ffi::PyObject_Free(object.cast());
+            }
+        }
+    }
+}
+
+struct Types {
+    logged: *mut ffi::PyTypeObject,
+    stand_in: *mut ffi::PyTypeObject,
+}
+// SAFETY: heap types, used with the interpreter lock held.
+unsafe impl Send for Types {}
+unsafe impl Sync for Types {}
+
+static TYPES: OnceLock<Types> = OnceLock::new();
+
+fn types() -> &'static Types {
+    TYPES.get_or_init(|| {
+        let mut members = [
+            ffi::PyMemberDef {
+                name: c"__vectorcalloffset__".as_ptr(),
+                type_code: ffi::Py_T_PYSSIZET,
+                offset: std::mem::offset_of!(Logged, vectorcall) as isize,
+                flags: ffi::Py_READONLY,
+                doc: std::ptr::null(),
+            },
+            // SAFETY: an all-zero entry ends the table.
+            unsafe { std::mem::zeroed() },
+        ];
+        let logged = super::forward::make_type(
+            c"clew._clew.Logged",
+            size_of::<Logged>(),
+            ffi::Py_TPFLAGS_HAVE_VECTORCALL,
+            &mut [
+                ffi::PyType_Slot { slot: ffi::Py_tp_dealloc, pfunc: logged_dealloc as *mut _ },
+                ffi::PyType_Slot { slot: ffi::Py_tp_call, pfunc: ffi::PyVectorcall_Call as *mut _ },
+                ffi::PyType_Slot { slot: ffi::Py_tp_getattro, pfunc: logged_getattr as *mut _ },
+                ffi::PyType_Slot { slot: ffi::Py_tp_members, pfunc: members.as_mut_ptr().cast() },
+                ffi::PyType_Slot { slot: 0, pfunc: std::ptr::null_mut() },
+            ],
+        );
+        let stand_in = super::forward::make_type(
+            c"clew._clew.StandIn",
+            size_of::<StandIn>(),
+            0,
+            &mut [
+                ffi::PyType_Slot { slot: ffi::Py_tp_dealloc, pfunc: stand_in_dealloc as *mut _ },
+                ffi::PyType_Slot { slot: ffi::Py_tp_getattro, pfunc: stand_in_getattr as *mut _ },
+                ffi::PyType_Slot { slot: 0, pfunc: std::ptr::null_mut() },
+            ],
+        );
+        Types { logged, stand_in }
+    })
+}
+
+unsafe extern "C" fn logged_dealloc(object: *mut ffi::PyObject) {
+    // SAFETY: the last reference is gone; every field holds a reference or null.
+    unsafe {
+        let this = object.cast::<Logged>();
+        let (callee, receiver, site) = ((*this).callee, (*this).receiver, (*this).site);
+        (*CALLABLES.0.get()).give(object);
+        ffi::Py_DECREF(callee);
+        ffi::Py_XDECREF(receiver);
+        ffi::Py_DECREF(site.cast());
+    }
+}
+
+/// Error messages of the interpreter name the callee: attributes are the callee's.
+unsafe extern "C" fn logged_getattr(object: *mut ffi::PyObject, name: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: called by the interpreter with live objects.
+    unsafe { ffi::PyObject_GetAttr((*object.cast::<Logged>()).callee, name) }
+}
+
+unsafe extern "C" fn stand_in_dealloc(object: *mut ffi::PyObject) {
+    // SAFETY: as for `logged_dealloc`.
+    unsafe {
+        let this = object.cast::<StandIn>();
+        let (inner, site) = ((*this).object, (*this).site);
+        (*STAND_INS.0.get()).give(object);
+        ffi::Py_DECREF(inner);
+        ffi::Py_DECREF(site.cast());
+    }
+}
+
+/// Takes over the reference to `callee`.
+unsafe fn logged(callee: *mut ffi::PyObject, receiver: *mut ffi::PyObject, site: *mut Site) -> *mut ffi::PyObject {
+    // SAFETY: all fields are set before anybody sees the object.
+    unsafe {
+        if recorder().is_some_and(|recorder| recorder.collected.is_some()) {
+            return collected(callee, receiver, site);
+        }
+        let made = (*CALLABLES.0.get()).take(types().logged, size_of::<Logged>()).cast::<Logged>();
+        if made.is_null() {
+            ffi::Py_DECREF(callee);
+            return made.cast();
+        }
+        (*made).vectorcall = Some(forward);
+        (*made).callee = callee;
+        ffi::Py_XINCREF(receiver);
+        (*made).receiver = receiver;
+        ffi::Py_INCREF(site.cast());
+        (*made).site = site;
+        made.cast()
+    }
+}
+
+/// Those who want the calls themselves get what was called as the program would see it. Takes over `callee`.
+#[cold]
+unsafe fn collected(callee: *mut ffi::PyObject, receiver: *mut ffi::PyObject, site: *mut Site) -> *mut ffi::PyObject {
+    // SAFETY: as for `logged`.
+    unsafe {
+        let bound = if receiver.is_null() { callee } else { bind(callee, receiver) };
+        if bound.is_null() {
+            return bound;
+        }
+        let made = super::forward::forwarder(bound, std::ptr::null_mut(), site, super::effects::USER);
+        ffi::Py_DECREF(bound);
+        made
+    }
+}
+
+/// The method bound to its receiver. Takes over the reference to the method.
+unsafe fn bind(method: *mut ffi::PyObject, receiver: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: live objects.
+    unsafe {
+        let bound = match (*ffi::Py_TYPE(method)).tp_descr_get {
+            Some(get) => get(method, receiver, ffi::Py_TYPE(receiver).cast()),
+            None => ffi::Py_NewRef(method),
+        };
+        ffi::Py_DECREF(method);
+        bound
+    }
+}
+
+/// Whether calls at the site may be passed on: not when so many are open already that the C stack might not do.
+#[inline]
+unsafe fn may_log(site: *mut Site) -> bool {
+    // SAFETY: hooks run with the interpreter lock held; the site is alive.
+    unsafe {
+        match events::current((*site).recording) {
+            Some(events) => events.depth < MAX_DEPTH,
+            None => recorder().is_some_and(|recorder| recorder.collected.is_some()),
+        }
+    }
+}
+
+/// The callee as a call that is logged should see it (new reference).
+///
+/// # Safety
+/// The interpreter lock is held; both are alive.
+pub unsafe fn wrap(callee: *mut ffi::PyObject, site: *mut Site) -> *mut ffi::PyObject {
+    // SAFETY: as promised.
+    unsafe {
+        if may_log(site) {
+            logged(ffi::Py_NewRef(callee), std::ptr::null_mut(), site)
+        } else {
+            ffi::Py_NewRef(callee)
+        }
+    }
+}
+
+/// The receiver of a method call that is logged (new reference).
+///
+/// # Safety
+/// The interpreter lock is held; both are alive.
+pub unsafe fn wrap_receiver(object: *mut ffi::PyObject, site: *mut Site) -> *mut ffi::PyObject {
+    // SAFETY: all fields are set before anybody sees the object.
+    unsafe {
+        if !may_log(site) {
+            return ffi::Py_NewRef(object);
+        }
+        let made = (*STAND_INS.0.get()).take(types().stand_in, size_of::<StandIn>()).cast::<StandIn>();
+        if !made.is_null() {
+            ffi::Py_INCREF(object);
+            (*made).object = object;
+            ffi::Py_INCREF(site.cast());
+            (*made).site = site;
+        }
+        made.cast()
+    }
+}
+
+/// Hook before `f(...)` that only logs.
+pub unsafe extern "C" fn callee(site: *mut ffi::PyObject, f: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: called by the interpreter with live objects; the site is ours.
+    unsafe { wrap(f, site.cast()) }
+}
+
+/// Hook on the receiver of `x.name(...)` that only logs.
+pub unsafe extern "C" fn method(site: *mut ffi::PyObject, object: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: called by the interpreter with live objects; the site is ours.
+    unsafe { wrap_receiver(object, site.cast()) }
+}
+
+/// The method of an object as its call should see it, looked up as the interpreter does (new reference).
+unsafe extern "C" fn stand_in_getattr(object: *mut ffi::PyObject, name: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: called by the interpreter with live objects.
+    unsafe {
+        let this = object.cast::<StandIn>();
+        let (inner, site) = ((*this).object, (*this).site);
+        let mut method = std::ptr::null_mut();
+        let is_unbound = _PyObject_GetMethod(inner, name, &raw mut method) == 1;
+        if method.is_null() {
+            return method;
+        }
+        logged(method, if is_unbound { inner } else { std::ptr::null_mut() }, site)
+    }
+}
+
+unsafe extern "C" fn forward(
+    object: *mut ffi::PyObject,
+    args: *const *mut ffi::PyObject,
+    nargsf: usize,
+    kwnames: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: the interpreter keeps the callable and the arguments alive through the call.
+    unsafe {
+        let this = object.cast::<Logged>();
+        let (callee, receiver, site) = ((*this).callee, (*this).receiver, (*this).site);
+        let n_args = ffi::PyVectorcall_NARGS(nargsf) as usize;
+        let log = events::current((*site).recording);
+        let name = log.map(|events| {
+            let n_keywords = if kwnames.is_null() { 0 } else { ffi::PyTuple_Size(kwnames) as usize };
+            events.begin(site, callee, receiver, args, n_args + n_keywords)
+        });
+        let result = if receiver.is_null() {
+            ffi::PyObject_Vectorcall(callee, args, nargsf, kwnames)
+        } else {
+            call_method(callee, receiver, args, nargsf, kwnames)
+        };
+        if let Some(name) = name {
+            if let Some(events) = events::current((*site).recording) {
+                events.end(site, name, result);
+            }
+        }
+        result
+    }
+}
+
+/// Calls an unbound method with its receiver in front of the arguments.
+unsafe fn call_method(
+    method: *mut ffi::PyObject,
+    receiver: *mut ffi::PyObject,
+    args: *const *mut ffi::PyObject,
+    nargsf: usize,
+    kwnames: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    let n_args = ffi::PyVectorcall_NARGS(nargsf) as usize;
+    // SAFETY: parts of a live call. The flag says that the place before the arguments may be used for the time of it.
+    unsafe {
+        if nargsf & ffi::PY_VECTORCALL_ARGUMENTS_OFFSET != 0 {
+            let all = args.sub(1).cast_mut();
+            let before = std::mem::replace(&mut *all, receiver);
+            let result = ffi::PyObject_Vectorcall(method, all, n_args + 1, kwnames);
+            *all = before;
+            return result;
+        }
+        let n_keywords = if kwnames.is_null() { 0 } else { ffi::PyTuple_Size(kwnames) as usize };
+        let mut all = Vec::with_capacity(1 + n_args + n_keywords);
+        all.push(receiver);
+        all.extend_from_slice(std::slice::from_raw_parts(args, n_args + n_keywords));
+        ffi::PyObject_Vectorcall(method, all.as_ptr(), n_args + 1, kwnames)
+    }
+}
+
+/// The method of an object for a forwarder: user code is only logged, the rest is the caller's (with its reference).
+///
+/// # Safety
+/// As for [`wrap`].
+pub unsafe fn user_method(object: *mut ffi::PyObject, name: *mut ffi::PyObject, site: *mut Site) -> *mut ffi::PyObject {
+    // SAFETY: as promised.
+    unsafe {
+        let mut method = std::ptr::null_mut();
+        if _PyObject_GetMethod(object, name, &raw mut method) == 0 {
+            return method;
+        }
+        let is_user = recorder().is_some_and(|recorder| callee::function_is_user(recorder, method));
+        if is_user && may_log(site) {
+            return logged(method, object, site);
+        }
+        bind(method, object)
+    }
+}
+
+/// The type of callables that log, which need no hook.
+pub fn logged_type() -> *mut ffi::PyTypeObject {
+    types().logged
+}
