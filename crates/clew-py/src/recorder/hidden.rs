@@ -11,6 +11,7 @@
 
 #![allow(unsafe_code)]
 
+mod namespaces;
 pub mod probe;
 
 use pyo3::ffi;
@@ -22,6 +23,7 @@ use super::walk::{is_atom, module_of, reachable, Below};
 use super::writes::{Strength, WHOLE};
 use super::{observe, recorder, Recorder, NO_UNIT};
 use clew_trace::{Access, ExternalId, ExternalKind, FlowKind};
+use namespaces::Namespace;
 use probe::PROBES;
 
 /// Looks at a unit or a callee that are taken one after the other; then only at powers of two.
@@ -38,15 +40,14 @@ struct Watched {
     snapshot: u64,
 }
 
-/// The functions and classes that a module of the user's has.
-struct Namespace {
-    source: u32,
-    token: u64,
-    writer: u32,
-}
-
 /// Doubles that are watched in one recording.
 const MAX_DOUBLES: usize = 16;
+
+/// Objects of a unit that are remembered.
+const RECENT: usize = 16;
+/// Types whose objects may hold others tomorrow than today.
+const CONTAINERS: std::ffi::c_ulong =
+    ffi::Py_TPFLAGS_LIST_SUBCLASS | ffi::Py_TPFLAGS_TUPLE_SUBCLASS | ffi::Py_TPFLAGS_DICT_SUBCLASS;
 
 /// Types that are remembered as being apart.
 const FEW_TYPES: usize = 32;
@@ -68,12 +69,16 @@ pub struct Hidden {
     managers: FxHashMap<usize, u32>,
     /// States that some unit changed, a bit each.
     changed: u32,
+    /// Those of them that operations on objects read.
+    ambient: u32,
     /// Packages with hidden state that a unit changed.
     packages: Vec<(String, ExternalId)>,
     /// Bits of states that operations on a type read, by its address and version.
     types: FxHashMap<(usize, u32), u32>,
     /// States that the running unit has read already.
     read: (u32, u32),
+    /// Objects that it has operated on already, with their types.
+    recent: [(usize, usize); RECENT],
     watched: Vec<Watched>,
     /// Test doubles that foreign calls have made.
     doubles: Vec<Watched>,
@@ -261,41 +266,6 @@ impl Recorder {
         self.outside[id.index()].writer
     }
 
-    /// Compares the functions and classes in imported modules of the user with what was seen last: whoever ran in
-    /// between has patched them.
-    fn notice_namespaces(&mut self, unit: u32, unseen: &[u32]) -> bool {
-        let mut found = false;
-        for index in 0..self.sources.len() {
-            let (number, module) = (self.sources[index].number, &self.sources[index].module);
-            if module == "__main__" {
-                continue;
-            }
-            // SAFETY: the lock is held by whoever records.
-            let Some(token) = (unsafe { definitions(module) }) else { continue };
-            match self.hidden.namespaces.iter_mut().find(|known| known.source == number) {
-                None => self.hidden.namespaces.push(Namespace { source: number, token, writer: NO_UNIT }),
-                Some(known) if known.token != token => {
-                    let former = std::mem::replace(&mut known.writer, unit);
-                    known.token = token;
-                    for earlier in unseen.iter().chain([&former]) {
-                        self.flow(unit, *earlier, FlowKind::Data);
-                    }
-                    found = true;
-                }
-                Some(_) => {}
-            }
-        }
-        found
-    }
-
-    /// A function of a source is entered: it sees what was patched there.
-    pub fn read_namespace(&mut self, unit: u32, source: u32) {
-        let patched = self.hidden.namespaces.iter().find(|known| known.source == source);
-        if let Some(writer) = patched.map(|known| known.writer) {
-            self.flow(unit, writer, FlowKind::Data);
-        }
-    }
-
     /// Compares all states with what was seen last; returns whether one was changed.
     fn notice(&mut self, now: &Tokens, unit: u32) -> bool {
         let mut found = false;
@@ -323,8 +293,11 @@ impl Recorder {
         }
         self.outside_access(unit, id, Access::Update);
         self.hidden.changed |= 1 << state;
-        // SAFETY: the lock is held by whoever records.
-        unsafe { (*hot()).ambient = true };
+        if !PROBES[state].readers.is_empty() {
+            self.hidden.ambient |= 1 << state;
+            // SAFETY: the lock is held by whoever records.
+            unsafe { (*hot()).ambient = true };
+        }
     }
 
     /// A foreign call changed something that cannot be seen, or a module or class of a library was patched.
@@ -398,6 +371,7 @@ impl Recorder {
     /// The unit changed or its turn began: what it reads from now on are other versions.
     pub fn forget_hidden_reads(&mut self) {
         self.hidden.read = (NO_UNIT, 0);
+        self.hidden.recent = Default::default();
     }
 
     /// A call into a package reads what is hidden there.
@@ -425,8 +399,17 @@ impl Recorder {
     pub unsafe fn read_ambient(&mut self, unit: u32, object: *mut ffi::PyObject) {
         // SAFETY: as promised; nothing here runs Python code.
         unsafe {
-            if self.hidden.read == (unit, self.hidden.changed) && self.hidden.packages.is_empty() {
+            let ambient = self.hidden.ambient;
+            let (reader, read) = self.hidden.read;
+            if self.hidden.packages.is_empty() && reader == unit && read & ambient == ambient {
                 return;
+            }
+            let tp = ffi::Py_TYPE(object);
+            if (*tp).tp_flags & CONTAINERS == 0 && tp != &raw mut ffi::PySet_Type {
+                let slot = &mut self.hidden.recent[(object as usize >> 4) % RECENT];
+                if std::mem::replace(slot, (object as usize, tp as usize)) == (object as usize, tp as usize) {
+                    return;
+                }
             }
             let mut states = 0;
             let mut types: Vec<*mut ffi::PyTypeObject> = Vec::new();
@@ -529,30 +512,6 @@ impl Recorder {
             }
             !changed.is_empty()
         }
-    }
-}
-
-/// A number that changes when a function or class of a module is replaced; none while the module is not there.
-unsafe fn definitions(module: &str) -> Option<u64> {
-    // SAFETY: the lock is held; everything is borrowed from live dictionaries while nothing runs.
-    unsafe {
-        let name = ffi::PyUnicode_FromStringAndSize(module.as_ptr().cast(), module.len() as isize);
-        let found = ffi::PyDict_GetItemWithError(ffi::PyImport_GetModuleDict(), name);
-        ffi::Py_XDECREF(name);
-        if found.is_null() || ffi::PyModule_Check(found) == 0 {
-            ffi::PyErr_Clear();
-            return None;
-        }
-        let namespace = ffi::PyModule_GetDict(found);
-        let (mut position, mut key, mut value) = (0, std::ptr::null_mut(), std::ptr::null_mut());
-        let mut number: u64 = 0;
-        while ffi::PyDict_Next(namespace, &raw mut position, &raw mut key, &raw mut value) != 0 {
-            if ffi::PyFunction_Check(value) != 0 || ffi::PyType_Check(value) != 0 {
-                // The order of names does not count.
-                number = number.wrapping_add((key as u64).rotate_left(17) ^ (value as u64).wrapping_mul(31));
-            }
-        }
-        Some(number)
     }
 }
 

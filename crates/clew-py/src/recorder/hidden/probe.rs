@@ -21,6 +21,8 @@ enum Reading {
     Items,
     /// What is reachable from it.
     Content,
+    /// Its text.
+    Shown,
     /// What the function returns.
     Result(Option<i64>),
     /// The named attributes of what the function returns.
@@ -68,7 +70,7 @@ pub static PROBES: [Probe; N_PROBES] = [
     probe("warnings.filters", c"warnings", &[c"filters"], Reading::Items, &[]),
     probe("decimal.context", c"_decimal", &[c"getcontext"], Reading::ResultAttributes(CONTEXT), &["decimal"]),
     probe("locale", c"_locale", &[c"setlocale"], Reading::Result(Some(6)), &["locale", "time", "datetime", "calendar"]),
-    probe("time.zone", c"time", &[c"tzname"], Reading::Content, CALENDARS),
+    probe("time.zone", c"time", &[c"tzname"], Reading::Shown, CALENDARS),
     probe("time.offset", c"time", &[c"timezone"], Reading::Content, CALENDARS),
     probe("gc", c"gc", &[c"isenabled"], Reading::Result(None), &[]),
     probe(
@@ -136,6 +138,7 @@ impl Probe {
                 Reading::Identity => hasher.write_usize(object as usize),
                 Reading::Items => items(object, &mut hasher),
                 Reading::Content => content(object, &mut hasher),
+                Reading::Shown => shown(object, &mut hasher),
                 Reading::Result(argument) => {
                     with_result(object, argument, &mut hasher, |found, hasher| content(found, hasher))
                 }
@@ -214,12 +217,21 @@ unsafe fn attributes(object: *mut ffi::PyObject, names: &[&CStr], hasher: &mut F
                 ffi::PyErr_Clear();
                 continue;
             }
-            let shown = ffi::PyObject_Repr(value);
-            if !shown.is_null() {
-                hasher.write_isize(ffi::PyObject_Hash(shown));
-                ffi::Py_DECREF(shown);
-            }
+            shown(value, hasher);
             ffi::Py_DECREF(value);
+        }
+    }
+}
+
+unsafe fn shown(object: *mut ffi::PyObject, hasher: &mut FxHasher) {
+    // SAFETY: a library's own object of a builtin type; the reference is released, errors are cleared.
+    unsafe {
+        let text = ffi::PyObject_Repr(object);
+        if text.is_null() {
+            ffi::PyErr_Clear();
+        } else {
+            hasher.write_isize(ffi::PyObject_Hash(text));
+            ffi::Py_DECREF(text);
         }
     }
 }
