@@ -163,7 +163,10 @@ class Generator:
 
     def program(self) -> tuple[str, dict[str, str]]:
         """Return the text and the files beside it."""
-        lines = ["import bisect, heapq, operator", "from contextlib import contextmanager, suppress"]
+        lines = [
+            "import bisect, heapq, operator",
+            "from contextlib import contextmanager, suppress",
+        ]
         lines += ["def scaled(x): return 3 * x"]
         if self.uses_random:
             lines += ["import random", "random.seed(3)"]

@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
+from packaged import package_path
 
 from clew.storing import Run, Store, open_store
 
-PYTHON_DIR = Path(__file__).parent.parent / "python"
 WAITING = "import time\nvalue = [1]\nvalue[0] += 1\nprint('ready', flush=True)\n"
 LINE = r"clew: run \d{8}-\d{6}-[0-9a-f]{6} recorded \(\d+\.\d\d s; clew slice NAME to slice\)\n"
 
@@ -25,7 +25,7 @@ class Place:
         self.directory = directory
         self.environment = {
             **os.environ,
-            "PYTHONPATH": str(PYTHON_DIR),
+            "PYTHONPATH": package_path(),
             "CLEW_STORE": str(directory / "store"),
         }
 

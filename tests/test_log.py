@@ -217,7 +217,8 @@ def test_cap(tmp_path: Path, kept: str):
     source = "def f(i):\n    return i * 3.7\nfor i in range(200000):\n    f(i)\n"
     done = record(tmp_path, source, "--detail", "call", "--max-log", f"100K:{kept}")
     word = "last" if kept == "newest" else "first"
-    assert re.search(rf"its log met the cap: the {word} \d+ of 40000\d events are kept", done.stderr)
+    said = rf"its log met the cap: the {word} \d+ of 40000\d events are kept"
+    assert re.search(said, done.stderr)
     assert done.stderr.count("\n") == 1
     found = calls(tmp_path)
     # Sums are exact whatever is kept.

@@ -9,6 +9,11 @@ and the sizes:
     python tests/test_slices.py --plain         check the programs themselves, without Clew
     python tests/test_slices.py --runs-only     compare the recorded runs with the plain ones
     python tests/test_slices.py --detail op     record operations as well
+    python tests/test_slices.py --write-known   write down which slices are wrong, or refused
+
+What is wrong at present is listed in `programs/known.txt`. A slice that is wrong and not listed
+fails the tests, and so does one that is listed and right: it is then to be taken off the list, by
+`--write-known`. The list may only become shorter.
 """
 
 from __future__ import annotations
@@ -33,6 +38,9 @@ from oracle.program import Program, all_programs
 PAGES = Path(__file__).with_name("programs")
 PRELOAD = ["numpy", "pandas", "sklearn.linear_model", "matplotlib.pyplot"]
 MAX_REFUSED = 0.03
+KNOWN = PAGES / "known.txt"
+# Verdicts that a slice may have only if it is listed.
+LISTED = ("unsound", "error", "large", "short", "refused")
 
 
 def programs(text: str = "") -> list[Program]:
@@ -64,28 +72,56 @@ def checker() -> Iterator[Checker]:
         made.close()
 
 
-_outcomes: list[Report] = []
+def known() -> dict[tuple[str, str], str]:
+    """What `known.txt` says: program and target to verdict."""
+    lines = [line for line in KNOWN.read_text().splitlines() if line and not line.startswith("#")]
+    return {(name, target): verdict for verdict, name, target in map(str.split, lines)}
 
 
 @pytest.mark.parametrize("program", programs(), ids=lambda program: program.name)
 def test_program(checker: Checker, program: Program) -> None:
-    """The recorded run is the plain run, and every slice gives the value or is refused."""
+    """The recorded run is the plain run, and every slice gives the value, but for known ones."""
+    listed = known()
     report = checker.check(program)
-    _outcomes.append(report)
     assert not report.faults
     for result in report.slices:
-        assert result.verdict not in ("unsound", "error"), (
-            f"{result.target}: {result.detail}\n{result.text}"
-        )
+        expected = listed.get((program.name, result.target))
+        if expected is None:
+            text = f"{result.target}: {result.verdict}: {result.detail}\n{result.text}"
+            assert result.verdict not in LISTED, text
+        else:
+            assert result.verdict == expected, (
+                f"{result.target} is {result.verdict} and no longer {expected}:"
+                " take it off the list with python tests/test_slices.py --write-known"
+            )
+
+
+def test_the_list_is_of_programs() -> None:
+    """Nothing is listed that is not there."""
+    there = {
+        (program.name, target) for program in all_programs(PAGES) for target in program.targets
+    }
+    assert set(known()) <= there
 
 
 def test_few_refusals() -> None:
     """A refusal is honest, but rare."""
-    slices = [result for report in _outcomes for result in report.slices]
-    refused = [result for result in slices if result.verdict == "refused"]
-    if len(slices) < 100:
-        pytest.skip("only some of the programs were run")
-    assert len(refused) <= MAX_REFUSED * len(slices)
+    n_refused = sum(verdict == "refused" for verdict in known().values())
+    assert n_refused <= MAX_REFUSED * sum(len(program.targets) for program in all_programs(PAGES))
+
+
+def write_known(reports: list[Report]) -> None:
+    """Write the list anew."""
+    rows = [
+        f"{result.verdict:8} {report.program.name} {result.target}\n"
+        for report in reports
+        for result in report.slices
+        if result.verdict in LISTED
+    ]
+    heading = (
+        "# Slices that are wrong or refused at present; see test_slices.py. Written by command.\n"
+    )
+    KNOWN.write_text(heading + "".join(rows))
 
 
 @pytest.mark.parametrize("detail", ["call", "op"])
@@ -163,6 +199,8 @@ def check_slices(chosen: list[Program], scratch: Path, arguments: argparse.Names
             print_report(report, arguments.verbose)
     for checker in checkers:
         checker.close()
+    if arguments.write_known:
+        write_known(reports)
     if arguments.json:
         Path(arguments.json).write_text(
             json.dumps([as_record(report) for report in reports], indent=1)
@@ -243,11 +281,16 @@ def main() -> int:
         "--runs-only", action="store_true", help="compare the recorded runs, slice nothing"
     )
     parser.add_argument("--detail", default="statement", help="what is recorded")
+    parser.add_argument(
+        "--write-known", action="store_true", help="write the list of wrong slices anew"
+    )
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--json", help="write the outcomes to this file")
     parser.add_argument("-v", "--verbose", action="store_true", help="show the slices that fail")
     arguments = parser.parse_args()
     chosen = programs(arguments.k)
+    if arguments.write_known and (arguments.k or arguments.runs_only or arguments.plain):
+        parser.error("--write-known is for all programs")
     if arguments.runs_only:
         for program in chosen:
             program.targets = []

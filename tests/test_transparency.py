@@ -14,9 +14,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaged import package_path
 
 HERE = Path(__file__).parent
-PYTHON_DIR = HERE.parent / "python"
 INPUT = "next\nfirst line\nsecond line\nthird line\n"
 
 PLAIN = """
@@ -71,7 +71,7 @@ class Bench:
             "PATH": os.environ["PATH"],
             "HOME": str(directory),
             "LANG": "C.UTF-8",
-            "PYTHONPATH": str(PYTHON_DIR),
+            "PYTHONPATH": package_path(),
             "CLEW_STORE": str(directory / "store"),
         }
 

@@ -7,6 +7,7 @@ __version__: str
 
 # The store.
 
+@final
 class Store:
     def __new__(cls, path: str, create: bool = False) -> Store: ...
     @property

@@ -44,7 +44,7 @@ def package_of(script: str, path: str) -> str | None:
 
 
 def absolute_imports(text: str, package: str) -> str:
-    """Write the relative imports of a program absolutely.
+    r"""Write the relative imports of a program absolutely.
 
     Parameters
     ----------

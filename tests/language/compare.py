@@ -2,6 +2,7 @@
 test.
 
     python tests/language/compare.py                      every module of modules.txt
+    python tests/language/compare.py --quick              those of quick.txt
     python tests/language/compare.py test_scope test_with these
     options: --script (run the test file as a script), --detail LEVEL, --jobs N, --timeout SECONDS,
     --keep DIRECTORY
@@ -23,8 +24,10 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-HERE = Path(__file__).parent
-PYTHON_DIR = HERE.parent.parent / "python"
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from packaged import package_path  # noqa: E402
 
 # `test_name (package.module.Class.test_name) ... ok`, with output of the test itself possibly in
 # between.
@@ -81,7 +84,7 @@ def run(module: str, options: argparse.Namespace, *, recorded: bool) -> Outcomes
     with tempfile.TemporaryDirectory(prefix="clew-language-") as directory:
         environment = {
             **os.environ,
-            "PYTHONPATH": str(PYTHON_DIR),
+            "PYTHONPATH": package_path(),
             "CLEW_STORE": os.path.join(directory, "store"),
             "TMPDIR": directory,
         }
@@ -140,6 +143,7 @@ def main() -> int:
     )
     parser.add_argument("modules", nargs="*", metavar="NAME")
     parser.add_argument("--script", action="store_true")
+    parser.add_argument("--quick", action="store_true")
     parser.add_argument("--detail", default="statement")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--timeout", type=float, default=900)
@@ -151,7 +155,9 @@ def main() -> int:
         signal.signal(number, signal.SIG_DFL)
     names = options.modules or [
         name
-        for line in (HERE / "modules.txt").read_text().splitlines()
+        for line in (HERE / ("quick.txt" if options.quick else "modules.txt"))
+        .read_text()
+        .splitlines()
         if not line.startswith("#")
         for name in line.split()
     ]

@@ -14,8 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from packaged import package_path
+
 from oracle import statements
-from oracle.client import Driver, Ran, package_path
+from oracle.client import Driver, Ran
 from oracle.program import PROGRAM, Program
 
 REFUSED = 3

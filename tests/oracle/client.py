@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from packaged import package_path
 
 
 @dataclass(frozen=True)
@@ -132,10 +132,3 @@ class Driver:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def package_path() -> str:
-    """Where the package under test lies: `CLEW_TEST_PATH`, else the working tree; empty for the
-    installed one.
-    """
-    return os.environ.get("CLEW_TEST_PATH", str(REPOSITORY / "python"))
