@@ -1,7 +1,8 @@
 //! The hooks: C-level functions that rewritten code calls, one for each inserted placeholder.
 //!
 //! `site` is what a hook knows of its place, `marks` tells where the program is, `heap` what it reads and
-//! writes, `callee` what it is about to call, `collected` the calls themselves, `forward` calls that need attention before and after, `effects`
+//! writes, `callee` what it is about to call, `collected` the calls themselves, `erasing` which of them have nothing
+//! more to tell, `forward` calls that need attention before and after, `effects`
 //! what foreign code does, `stream` writes into files, `wrappers` iterators and context managers.
 
 #![allow(unsafe_code)]
@@ -10,6 +11,7 @@ pub mod callee;
 pub mod collected;
 pub mod draw;
 pub mod effects;
+pub mod erasing;
 pub mod forward;
 pub mod heap;
 pub mod logged;
@@ -39,8 +41,6 @@ pub struct Names {
     pub call: *mut ffi::PyObject,
     pub enter: *mut ffi::PyObject,
     pub exit: *mut ffi::PyObject,
-    /// `collections.defaultdict`, whose item loads may add items.
-    pub defaultdict: *mut ffi::PyTypeObject,
 }
 // SAFETY: immortal objects of this process, used with the interpreter lock held.
 unsafe impl Send for Names {}
@@ -53,19 +53,11 @@ pub fn names() -> &'static Names {
     NAMES.get_or_init(|| {
         // SAFETY: hooks and the loader run with the interpreter lock held; references are kept for the process.
         unsafe {
-            let module = ffi::PyImport_ImportModule(c"_collections".as_ptr());
-            let defaultdict = if module.is_null() {
-                ffi::PyErr_Clear();
-                std::ptr::null_mut()
-            } else {
-                ffi::PyObject_GetAttrString(module, c"defaultdict".as_ptr())
-            };
             Names {
                 init: ffi::PyUnicode_InternFromString(c"__init__".as_ptr()),
                 call: ffi::PyUnicode_InternFromString(c"__call__".as_ptr()),
                 enter: ffi::PyUnicode_InternFromString(c"__enter__".as_ptr()),
                 exit: ffi::PyUnicode_InternFromString(c"__exit__".as_ptr()),
-                defaultdict: defaultdict.cast(),
             }
         }
     })
@@ -237,13 +229,21 @@ pub unsafe fn make(
                 (*site).keys = parts.keys(recorder, keys);
                 (&raw mut (*definitions).see, site)
             }
-            Hook::Read { statement } => (&raw mut (*definitions).read, parts.site(*statement)),
+            Hook::Read { statement, advances } => {
+                let site = parts.site(*statement);
+                (*site).update = *advances;
+                (*site).deep = true;
+                (&raw mut (*definitions).read, site)
+            }
             Hook::Consume { statement } => (&raw mut (*definitions).consume, parts.site(*statement)),
             Hook::Iterate { statement } => (&raw mut (*definitions).iterate, parts.site(*statement)),
             Hook::Manager { statement } => (&raw mut (*definitions).manager, parts.site(*statement)),
-            Hook::Write { statement, key, update } => {
+            Hook::Write { statement, key, update, index } => {
                 let site = parts.site(*statement);
                 (*site).update = *update;
+                if let Some(index) = index {
+                    ((*site).is_indexed, (*site).index) = (true, *index);
+                }
                 if let Some(key) = key {
                     (*site).key = recorder.key(parts.table.name(*key));
                     (*site).name = parts.interned(*key);

@@ -16,7 +16,7 @@ use clew_syntax::rewrite::{instrument, Detail, Instrumented, Options};
 use clew_trace::StatementId;
 
 use crate::cache::{Cache, Prepared};
-use crate::hooks::{make, SourceParts};
+use crate::hooks::{erasing, make, SourceParts};
 use crate::importing::without_compiler_warnings;
 use crate::recorder::units::{current_unit, hot};
 use crate::recorder::{nesting, recorder, LoadedSource};
@@ -82,29 +82,44 @@ fn with_columns<'py>(code: &Bound<'py, PyAny>, map: &PositionMap) -> PyResult<Bo
 }
 
 /// The same code with hooks for placeholders, inside out. Every new code object is noted as user code.
-fn with_hooks<'py>(
-    code: &Bound<'py, PyAny>,
-    objects: &[*mut ffi::PyObject],
-    codes: &mut Vec<usize>,
-) -> PyResult<Bound<'py, PyAny>> {
+fn with_hooks<'py>(code: &Bound<'py, PyAny>, made: &Made<'_>, codes: &mut Vec<usize>) -> PyResult<Bound<'py, PyAny>> {
     let py = code.py();
     let old = constants(code)?;
     let mut new = Vec::with_capacity(old.len());
     for constant in old.iter() {
-        if constant.is_exact_instance_of::<PyComplex>() {
-            if let Some(index) = placeholder_index(&constant, objects.len()) {
-                // SAFETY: the object is alive: the caller holds a reference.
-                new.push(unsafe { Bound::from_borrowed_ptr(py, objects[index]) });
-                continue;
-            }
+        if let Some(index) = made.index(&constant) {
+            // SAFETY: the object is alive: the caller holds a reference.
+            new.push(unsafe { Bound::from_borrowed_ptr(py, made.objects[index]) });
+            continue;
         }
-        new.push(if is_code(&constant) { with_hooks(&constant, objects, codes)? } else { constant });
+        new.push(if is_code(&constant) { with_hooks(&constant, made, codes)? } else { constant });
     }
     let changes = PyDict::new(py);
     changes.set_item("co_consts", PyTuple::new(py, new)?)?;
     let new = code.call_method("replace", (), Some(&changes))?;
     codes.push(new.as_ptr() as usize);
+    let meanings = erasing::constants(&old, |constant| made.index(constant).map(|index| &made.hooks[index]));
+    // SAFETY: the lock is held; reading attributes of a code object runs no code of the program.
+    if let Some(recorder) = unsafe { recorder() } {
+        recorder.erasing.add(&new, &meanings, made.coverage, made.entered)?;
+    }
     Ok(new)
+}
+
+/// The objects made for the hooks of a source.
+struct Made<'a> {
+    hooks: &'a [Hook],
+    objects: &'a [*mut ffi::PyObject],
+    coverage: *mut ffi::PyObject,
+    entered: *mut ffi::PyObject,
+}
+
+impl Made<'_> {
+    /// The hook for which a constant stands.
+    fn index(&self, constant: &Bound<'_, PyAny>) -> Option<usize> {
+        let is_complex = constant.is_exact_instance_of::<PyComplex>();
+        is_complex.then(|| placeholder_index(constant, self.objects.len())).flatten()
+    }
 }
 
 fn placeholder_index(constant: &Bound<'_, PyAny>, n_hooks: usize) -> Option<usize> {
@@ -257,7 +272,8 @@ fn install(
         (objects, place)
     };
     let mut codes = Vec::new();
-    let patched = with_hooks(code, &objects, &mut codes)?;
+    let made = Made { hooks: &prepared.hooks, objects: &objects, coverage, entered };
+    let patched = with_hooks(code, &made, &mut codes)?;
     // SAFETY: the lock is held; references of `objects` and `units` are now held by code and sites.
     unsafe {
         for object in objects {

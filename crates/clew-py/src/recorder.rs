@@ -4,7 +4,7 @@
 //! is one value, [`Recorder`], reached through [`recorder`]; every access happens with the interpreter lock held, which is what makes it sound. Hooks
 //! never raise into the user's program: what they cannot do, they note with [`Recorder::degrade`].
 //!
-//! The files below it: `writes` (who wrote which object last), `memory` (forgetting objects that die),
+//! The files below it: `writes` (who wrote which object last), `memory` (forgetting objects that die), `missing` (items that loads add),
 //! `walk` (what is reachable from an object), `observe` (was an object changed by a call), `outside`
 //! (files, random generators and other state outside the objects), `hidden` (options and other hidden state of
 //! libraries), `events` (the log of calls), `nesting` (recordings inside recordings), `finish` (from all this to a trace).
@@ -15,6 +15,7 @@ pub mod events;
 pub mod finish;
 pub mod hidden;
 pub mod memory;
+pub mod missing;
 pub mod nesting;
 pub mod observe;
 pub mod outside;
@@ -146,6 +147,8 @@ pub struct Recorder {
     pub watches: watch::Watches,
     /// The calls themselves, for those who asked for them: a list of `[callee, arguments, keywords, result]`.
     pub collected: Option<Py<PyList>>,
+    /// What inserted text can be taken out for a while.
+    pub erasing: crate::hooks::erasing::Erasing,
 }
 
 struct Shared(UnsafeCell<Option<Box<Recorder>>>);
@@ -234,6 +237,7 @@ fn start(
         fresh.events = Some(made.map_err(|e| pyo3::exceptions::PyOSError::new_err(e.to_string()))?);
     }
     fresh.ignored_prefixes = outside::ignored_prefixes(py)?;
+    fresh.erasing = crate::hooks::erasing::Erasing::new(py)?;
     let number = fresh.number;
     nesting::suspend();
     // SAFETY: the interpreter lock is held, and no reference to the recorder is alive here.
@@ -241,6 +245,7 @@ fn start(
     events::follow();
     units::start(py);
     memory::install();
+    missing::install();
     outside::install();
     Ok(number)
 }
@@ -249,11 +254,17 @@ fn start(
 #[allow(unsafe_code)]
 pub fn stop() -> Option<Box<Recorder>> {
     // SAFETY: called with the interpreter lock held, from `finish`, which holds no reference.
-    let taken = unsafe { (*RECORDER.0.get()).take() };
+    let taken = unsafe {
+        if let Some(recorder) = recorder() {
+            crate::hooks::erasing::switch_off(recorder);
+        }
+        (*RECORDER.0.get()).take()
+    };
     events::follow();
     units::stop();
     if !nesting::resume() {
         memory::uninstall();
+        missing::uninstall();
     }
     taken
 }

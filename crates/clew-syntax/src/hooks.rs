@@ -54,6 +54,8 @@ pub enum Hook {
     Read {
         /// The statement that reads.
         statement: StatementId,
+        /// Whether the operation may advance the object, if it is an iterator.
+        advances: bool,
     },
     /// `C(iterable)`: the object is about to be iterated to its end.
     Consume {
@@ -78,6 +80,8 @@ pub enum Hook {
         key: Option<NameId>,
         /// Whether the old value is read as well (an augmented assignment).
         update: bool,
+        /// For an augmented assignment to an item: the index, if it is written as a number.
+        index: Option<u32>,
     },
     /// `I(object)`: the object is the target of an augmented assignment, which may change it in place.
     InPlace {

@@ -45,6 +45,7 @@ fn name(hook: &Hook, done: &Instrumented) -> String {
         Hook::Enter => "H".into(),
         Hook::Unit(id) => format!("U{}", id.0),
         Hook::Mark(_) => "M".into(),
+        Hook::Read { advances: true, .. } => "Search".into(),
         Hook::See { keys: names, .. } => format!("See<{}>", keys(names)),
         Hook::Write { key, update, .. } => {
             format!("{}<{}>", if *update { "Update" } else { "Write" }, key.map_or("", |key| done.table.name(key)))
@@ -178,11 +179,13 @@ fn operands_are_read() {
 
 #[test]
 fn augmented_assignments_change_in_place() {
-    check_body("a += b", "InPlace(a);a += Read(b)");
-    check_body("a.x += b", "Update<x>(a).x += Read(b)");
+    check_body("a += b", "InPlace(a);a += Search(b)");
+    check_body("a.x += b", "Update<x>(a).x += Search(b)");
     check_body("a[b] += 1", "Update<>(a)[ItemKey(Read(b))] += 1");
     check_body("a[b, 1] += 1", "Update<>(a)[ItemKey((Read(b), 1))] += 1");
-    check_body("a[:] += b", "Update<>(a)[:] += Read(b)");
+    check_body("a[:] += b", "Update<>(a)[:] += Search(b)");
+    check_body("a[0] += 1", "Update<>(a)[0] += 1");
+    check_body("a in b", "Read(a) in Search(b)");
 }
 
 #[test]
@@ -193,7 +196,7 @@ fn calls_are_hooked() {
     check_body("a(x for x in b)", "Callee(a)(((L[2]is S[0]or H(2))and (x)) for x in Consume(b))");
     check_body(
         "len(a), sum(b), str(c), isinstance(a, b)",
-        "len(Consume(a)), sum(Read(b)), str(Read(c)), isinstance(a, b)",
+        "len(Consume(a)), sum(Search(b)), str(Read(c)), isinstance(a, b)",
     );
     check_body("f(a)", "f(a)");
     check_body("super().m(a)", "super().m(a)");
@@ -250,7 +253,7 @@ fn check_operations(source: &str, expect: &str) {
 #[test]
 fn operators_are_overwritten() {
     check_operations("x = a + (b)*2\n", "K[0]=1;x = Operate(Read(a) , Operate((Read(b)),2))\n");
-    check_operations("x = a not in b\n", "K[0]=1;x = Operate(Read(a) ,      Read(b))\n");
+    check_operations("x = a not in b\n", "K[0]=1;x = Operate(Read(a) ,      Search(b))\n");
     check_operations("x = - a\n", "K[0]=1;x = Operate(  Read(a))\n");
     check_operations("x = a[b]\n", "K[0]=1;x = Operate(See<>(a),Read(b))\n");
     check_operations("x = a[:b]\n", "K[0]=1;x = Operate(See<>(a),None,Read(b))\n");
@@ -266,7 +269,7 @@ fn attributes_stay_and_are_noted() {
 fn a_string_that_grows_is_left_to_the_program() {
     check_operations(
         "def f(a, b):\n    a += b\n    a -= 1\n",
-        "def f(a, b):\n    K[1]=L[1]is S[0]or H(1);InPlace(a);a += Note(a,Read(b));S[0]=Note(a)\n    a  = Operate(a,1)\n",
+        "def f(a, b):\n    K[1]=L[1]is S[0]or H(1);InPlace(a);a += Note(a,Search(b));S[0]=Note(a)\n    a  = Operate(a,1)\n",
     );
 }
 

@@ -374,6 +374,7 @@ pub unsafe extern "C" fn callee(site: *mut ffi::PyObject, f: *mut ffi::PyObject)
 pub unsafe extern "C" fn method(site: *mut ffi::PyObject, object: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: called by the interpreter with live objects; the site is ours.
     unsafe {
+        super::erasing::tick();
         let site = site.cast::<Site>();
         heap::look(&*site, object);
         let tp = ffi::Py_TYPE(object);
@@ -430,7 +431,13 @@ unsafe fn decide(site: *mut Site, tp: *mut ffi::PyTypeObject) {
         (*site).version = (*tp).tp_version_tag;
         (*site).decision = decision::FORWARD;
         let name = text_of((*site).name);
-        match effects::quick(tp, &name) {
+        let owner = defining_type(found);
+        let is_inherited = !owner.is_null() && owner != tp;
+        let quick = match recorder() {
+            Some(recorder) if is_inherited && recorder.method_may_be_shadowed(&name) => None,
+            _ => effects::quick(if is_inherited { owner } else { tp }, &name),
+        };
+        match quick {
             Some(Quick::Native) => (*site).decision = decision::NATIVE,
             Some(Quick::Writes) => (*site).decision = decision::NATIVE_WRITE,
             Some(Quick::WritesAndReads) if name == "sort" => (*site).decision = decision::NATIVE_WRITE_READ,
@@ -442,6 +449,17 @@ unsafe fn decide(site: *mut Site, tp: *mut ffi::PyTypeObject) {
                 }
             }
         }
+    }
+}
+
+/// The type that defines a method written in C (borrowed), or null.
+unsafe fn defining_type(found: *mut ffi::PyObject) -> *mut ffi::PyTypeObject {
+    // SAFETY: every descriptor begins with the type that it belongs to.
+    unsafe {
+        if found.is_null() || ffi::Py_TYPE(found) != &raw mut ffi::PyMethodDescr_Type {
+            return std::ptr::null_mut();
+        }
+        *found.cast::<u8>().add(size_of::<ffi::PyObject>()).cast::<*mut ffi::PyTypeObject>()
     }
 }
 

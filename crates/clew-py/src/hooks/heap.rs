@@ -5,10 +5,11 @@
 use pyo3::ffi;
 
 use super::draw;
+use super::erasing;
 use super::site::Site;
 use crate::recorder::units::{current_unit, hot, unit_changed};
 use crate::recorder::walk::{is_atom, Family, Reach};
-use crate::recorder::writes::{bit, recent_slot, Strength, WHOLE};
+use crate::recorder::writes::{bit, was_written, Strength, WHOLE};
 use crate::recorder::{recorder, walk, Recorder};
 use clew_trace::FlowKind;
 
@@ -108,6 +109,7 @@ unsafe fn read_keys(recorder: &mut Recorder, unit: u32, site: &Site, address: us
 pub unsafe extern "C" fn see(site: *mut ffi::PyObject, object: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: called by the interpreter with live objects; the site is ours.
     unsafe {
+        erasing::tick();
         look(&*site.cast::<Site>(), object);
         if (*hot()).ambient {
             if let Some(recorder) = recorder() {
@@ -119,19 +121,15 @@ pub unsafe extern "C" fn see(site: *mut ffi::PyObject, object: *mut ffi::PyObjec
                 recorder.read_environ((*hot()).unit, &(*site.cast::<Site>()).keys);
             }
         }
-        if ffi::Py_TYPE(object) == (*hot()).defaultdict {
-            if let Some(recorder) = recorder() {
-                recorder.watch_defaultdict(object as usize, (*object.cast::<ffi::PyDictObject>()).ma_used);
-            }
-        }
         ffi::Py_NewRef(object)
     }
 }
 
 /// Hook on an operand whose content is read.
-pub unsafe extern "C" fn read(_site: *mut ffi::PyObject, object: *mut ffi::PyObject) -> *mut ffi::PyObject {
+pub unsafe extern "C" fn read(site: *mut ffi::PyObject, object: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: called by the interpreter with live objects.
     unsafe {
+        erasing::tick();
         let hot = hot();
         if *(*hot).state != (*hot).current {
             unit_changed();
@@ -149,7 +147,7 @@ pub unsafe extern "C" fn read(_site: *mut ffi::PyObject, object: *mut ffi::PyObj
         if object == (*hot).environ {
             read_all_variables((*hot).unit);
         }
-        if (*tp).tp_iternext.is_some() {
+        if (*site.cast::<Site>()).update && (*tp).tp_iternext.is_some() {
             // `x in iterator` advances it.
             draw::advance((*hot).unit, object);
         }
@@ -225,7 +223,7 @@ pub unsafe fn write_whole(site: *mut Site, object: *mut ffi::PyObject) {
             unit_changed();
         }
         (*site).touched = true;
-        if (*hot).recent[recent_slot(object as usize, WHOLE)] == (object as usize, WHOLE) {
+        if was_written(object as usize, WHOLE) {
             return;
         }
         super::callee::wrote(site, object);
@@ -236,6 +234,7 @@ pub unsafe fn write_whole(site: *mut Site, object: *mut ffi::PyObject) {
 pub unsafe extern "C" fn write(site: *mut ffi::PyObject, object: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: called by the interpreter with live objects; the site is ours.
     unsafe {
+        erasing::tick();
         let site = site.cast::<Site>();
         let hot = hot();
         if *(*hot).state != (*hot).current {
@@ -243,7 +242,7 @@ pub unsafe extern "C" fn write(site: *mut ffi::PyObject, object: *mut ffi::PyObj
         }
         (*site).touched = true;
         let key = (*site).key;
-        if (*hot).recent[recent_slot(object as usize, key)] != (object as usize, key) {
+        if !was_written(object as usize, key) {
             if let Some(recorder) = recorder() {
                 watch_foreign_store(recorder, object);
                 // Items are ordered and keys compare: only an attribute's old value is gone without a trace.
@@ -253,8 +252,12 @@ pub unsafe extern "C" fn write(site: *mut ffi::PyObject, object: *mut ffi::PyObj
             }
         }
         if (*site).update {
-            (*hot).augmented = object;
-            attribute_in_place(site, object);
+            if (*site).is_indexed {
+                item_in_place(site, object, (*site).index as ffi::Py_ssize_t);
+            } else {
+                (*hot).augmented = object;
+                attribute_in_place(site, object);
+            }
         }
         ffi::Py_NewRef(object)
     }
@@ -349,6 +352,28 @@ pub unsafe extern "C" fn in_place(site: *mut ffi::PyObject, object: *mut ffi::Py
     unsafe {
         changed_in_place(site.cast(), object);
         ffi::Py_NewRef(object)
+    }
+}
+
+/// `o[3] += v` may change the object in `o[3]` in place.
+unsafe fn item_in_place(site: *mut Site, object: *mut ffi::PyObject, index: ffi::Py_ssize_t) {
+    // SAFETY: exact lists and dictionaries with plain keys only: their look-up runs no user code.
+    unsafe {
+        let tp = ffi::Py_TYPE(object);
+        if tp == &raw mut ffi::PyList_Type {
+            if index < ffi::PyList_Size(object) {
+                changed_in_place(site, ffi::PyList_GetItem(object, index));
+            }
+        } else if (*tp).tp_flags & ffi::Py_TPFLAGS_DICT_SUBCLASS != 0 {
+            let key = ffi::PyLong_FromSsize_t(index);
+            let value = ffi::PyDict_GetItemWithError(object, key);
+            ffi::Py_XDECREF(key);
+            if value.is_null() {
+                ffi::PyErr_Clear();
+            } else {
+                changed_in_place(site, value);
+            }
+        }
     }
 }
 

@@ -21,8 +21,13 @@ pub struct Site {
     pub key: u32,
     /// Whether it was seen to change an object.
     pub touched: bool,
-    /// For writes: the statement also reads (augmented assignment).
+    /// For writes: the statement also reads (augmented assignment). For reads: the operation may advance an iterator.
     pub update: bool,
+    /// For augmented items whose index is written as a number: that there is one, and the index.
+    pub is_indexed: bool,
+    pub index: u32,
+    /// Whether it reads all that its operand holds.
+    pub deep: bool,
     /// Whether calls through it go to the event log, and its number there.
     pub logged: bool,
     pub event_site: u32,
@@ -125,6 +130,9 @@ impl Site {
                     key: 0,
                     touched: false,
                     update: false,
+                    is_indexed: false,
+                    index: 0,
+                    deep: false,
                     logged: false,
                     event_site: 0,
                     operation: 0,

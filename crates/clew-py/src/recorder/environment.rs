@@ -43,6 +43,12 @@ impl Recorder {
         }
     }
 
+    /// Whether another unit changed a variable.
+    pub fn environment_is_changed(&self, unit: u32) -> bool {
+        let is_variable = |outside: &&super::Outside| outside.state.kind == ExternalKind::Environment;
+        self.outside.iter().filter(is_variable).any(|outside| ![unit, NO_UNIT].contains(&outside.writer))
+    }
+
     /// Items of `os.environ` are read by the keys of a site; without one, all are.
     pub fn read_environ(&mut self, unit: u32, keys: &[u32]) {
         if keys.is_empty() {

@@ -60,6 +60,7 @@ pub fn suspend() {
         }
         recorder.check_random(unit);
         recorder.check_watched(unit);
+        crate::hooks::erasing::switch_off(&mut recorder);
         let line = recorder.line_of(unit).map_or(String::new(), |line| format!(" at line {line}"));
         recorder.degrade(&format!("a recording inside this one{line} ran code that this one did not see"));
         let hot = std::mem::replace(&mut *hot(), Hot::idle());

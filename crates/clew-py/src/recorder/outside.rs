@@ -57,6 +57,7 @@ extern "C" fn audit(event: *const c_char, args: *mut ffi::PyObject, _data: *mut 
         if recorder.resolving {
             return 0;
         }
+        crate::hooks::erasing::heard(recorder, event, args);
         match event {
             b"open" => opened(recorder, args),
             // What ran before the import belongs to another unit.

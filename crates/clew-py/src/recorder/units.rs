@@ -10,6 +10,23 @@ use pyo3::prelude::*;
 use std::cell::UnsafeCell;
 
 use super::{recorder, NO_UNIT};
+use crate::hooks::erasing;
+
+/// How many recent writes are remembered; a power of two.
+pub const N_RECENT: usize = 4096;
+
+/// A write by the running unit, if it is of its epoch.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct RecentWrite {
+    pub address: usize,
+    pub key: u32,
+    pub epoch: u32,
+}
+
+impl RecentWrite {
+    /// No write.
+    pub const NONE: Self = Self { address: 0, key: 0, epoch: 0 };
+}
 
 /// What hooks read on every call. Guarded by the interpreter lock.
 pub struct Hot {
@@ -31,18 +48,24 @@ pub struct Hot {
     pub any_old: bool,
     /// `numpy.ndarray`, once numpy was met; otherwise null.
     pub ndarray: *mut ffi::PyTypeObject,
-    /// `collections.defaultdict`, whose item loads may add items.
-    pub defaultdict: *mut ffi::PyTypeObject,
     /// `os.environ` (borrowed), whose items are outside state of their own.
     pub environ: *mut ffi::PyObject,
     /// Whether hidden state was changed, so that operations on a library's objects may read it.
     pub ambient: bool,
+    /// Hook calls until the next look at what can be erased (see `hooks::erasing`).
+    pub countdown: u32,
+    /// What it is when a unit begins.
+    pub first_round: u32,
+    /// Whether text that another unit needs is erased, so that a change of unit must not go unnoticed.
+    pub blind: bool,
     /// Whether families of objects with shared state (figures, frames) were written.
     pub families: bool,
     /// Receiver of the augmented item store that is being evaluated (borrowed).
     pub augmented: *mut ffi::PyObject,
-    /// Most recent writes of this unit: (address, key), by address.
-    pub recent: [(usize, u32); 256],
+    /// Most recent writes, by address and key.
+    pub recent: [RecentWrite; N_RECENT],
+    /// Number of changes of the unit; tells this unit's recent writes.
+    pub epoch: u32,
     /// The state list; one reference owned.
     pub state_list: *mut ffi::PyObject,
 }
@@ -64,12 +87,15 @@ impl Hot {
             n_known: 0,
             any_old: false,
             ndarray: std::ptr::null_mut(),
-            defaultdict: std::ptr::null_mut(),
             environ: std::ptr::null_mut(),
             ambient: false,
+            countdown: 0,
+            first_round: 0,
+            blind: false,
             families: false,
             augmented: std::ptr::null_mut(),
-            recent: [(0, 0); 256],
+            recent: [RecentWrite::NONE; N_RECENT],
+            epoch: 0,
             state_list: std::ptr::null_mut(),
         }
     }
@@ -93,14 +119,15 @@ pub fn start(_py: Python<'_>) {
         hot.state_list = ffi::PyList_New(1);
         ffi::PyList_SetItem(hot.state_list, 0, ffi::PyLong_FromLong(-1));
         hot.state = (*hot.state_list.cast::<ffi::PyListObject>()).ob_item;
-        hot.defaultdict = crate::hooks::names().defaultdict;
         hot.environ = super::environment::find();
         hot.current = std::ptr::null_mut();
         hot.unit = NO_UNIT;
         hot.any_old = false;
         hot.ambient = false;
         hot.n_known = 0;
-        hot.recent = [(0, 0); 256];
+        hot.first_round = erasing::first_round();
+        hot.countdown = hot.first_round;
+        hot.epoch = hot.epoch.wrapping_add(1);
         super::writes::resize_bitmaps(1 << 16);
         ffi::Py_XDECREF(former);
     }
@@ -158,7 +185,8 @@ pub fn unit_changed() {
             recorder.walks.spent = 0;
         }
         hot.unit = unit;
-        hot.recent = [(0, 0); 256];
+        hot.countdown = hot.first_round;
+        hot.epoch = hot.epoch.wrapping_add(1);
     }
 }
 
@@ -185,6 +213,9 @@ pub unsafe fn enter_unit(unit: *mut ffi::PyObject) {
     unsafe {
         let slot = (*hot()).state;
         if *slot != unit {
+            if (*hot()).blind {
+                erasing::restore();
+            }
             ffi::Py_INCREF(unit);
             let before = std::mem::replace(&mut *slot, unit);
             ffi::Py_DECREF(before);

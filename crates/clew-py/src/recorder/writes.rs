@@ -6,26 +6,40 @@
 
 #![allow(unsafe_code)]
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::units::hot;
+use pyo3::ffi;
+
+use super::units::{hot, RecentWrite, N_RECENT};
 use super::{Recorder, NO_UNIT};
 use clew_trace::FlowKind;
 
 /// Key of a write to the object as a whole.
 pub const WHOLE: u32 = 0;
 
-/// The last writers of one object.
-#[derive(Default)]
+/// How many keys of one object are kept without an allocation.
+const N_INLINE: usize = 3;
+
+/// Key of an unused slot.
+const UNUSED: u32 = u32::MAX;
+
+/// The last writers of one object: pairs of a key and a unit.
 pub struct Entry {
-    first: (u32, u32),
+    first: [(u32, u32); N_INLINE],
     #[allow(clippy::box_collection)]
     more: Option<Box<Vec<(u32, u32)>>>,
 }
 
 impl Entry {
+    fn new(key: u32, unit: u32) -> Self {
+        let mut first = [(UNUSED, 0); N_INLINE];
+        first[0] = (key, unit);
+        Self { first, more: None }
+    }
+
     fn iter(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
-        std::iter::once(self.first).chain(self.more.iter().flat_map(|more| more.iter().copied()))
+        let more = self.more.iter().flat_map(|more| more.iter());
+        self.first.iter().take_while(|slot| slot.0 != UNUSED).chain(more).copied()
     }
 
     fn has_unit(&self, unit: u32) -> bool {
@@ -33,20 +47,19 @@ impl Entry {
     }
 
     fn set_key(&mut self, key: u32, unit: u32) {
-        if self.first.0 == key {
-            self.first.1 = unit;
-        } else {
-            let more = self.more.get_or_insert_default();
-            match more.iter_mut().find(|slot| slot.0 == key) {
-                Some(slot) => slot.1 = unit,
-                None => more.push((key, unit)),
-            }
+        if let Some(slot) = self.first.iter_mut().find(|slot| slot.0 == key || slot.0 == UNUSED) {
+            *slot = (key, unit);
+            return;
+        }
+        let more = self.more.get_or_insert_default();
+        match more.iter_mut().find(|slot| slot.0 == key) {
+            Some(slot) => slot.1 = unit,
+            None => more.push((key, unit)),
         }
     }
 
     fn set_whole(&mut self, unit: u32) {
-        self.first = (WHOLE, unit);
-        self.more = None;
+        *self = Self::new(WHOLE, unit);
     }
 }
 
@@ -85,9 +98,14 @@ impl Written {
         self.entries.contains_key(&address)
     }
 
+    /// How many objects have an entry.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Makes the object's death known, without a writer.
     pub fn follow(&mut self, address: usize) {
-        self.entries.entry(address).or_insert(Entry { first: (WHOLE, NO_UNIT), more: None });
+        self.entries.entry(address).or_insert(Entry::new(WHOLE, NO_UNIT));
         // SAFETY: hooks run with the interpreter lock held; the bitmaps have `mask + 1` bits.
         unsafe {
             let hot = &mut *hot();
@@ -114,8 +132,8 @@ impl Written {
                 hot.n_known = self.entries.len();
                 for (key, _) in entry.iter() {
                     let slot = &mut hot.recent[recent_slot(address, key)];
-                    if slot.0 == address {
-                        *slot = (0, 0);
+                    if slot.address == address {
+                        *slot = RecentWrite::NONE;
                     }
                 }
             }
@@ -127,9 +145,7 @@ impl Written {
         // SAFETY: called with the interpreter lock held; the bitmaps have `mask + 1` bits.
         unsafe {
             let hot = &mut *hot();
-            if !self.pending.is_empty() {
-                hot.any_old = true;
-            }
+            hot.any_old = !self.entries.is_empty();
             for address in self.pending.drain(..) {
                 set_bit(hot.old, hot.mask, address);
             }
@@ -165,11 +181,12 @@ impl Recorder {
             return;
         };
         let wanted = |k: u32| key == WHOLE || k == WHOLE || k == key;
-        let (k, writer) = entry.first;
-        let first = (wanted(k) && writer != unit).then_some(writer);
         if entry.more.is_none() {
-            if let Some(writer) = first {
-                self.flow(unit, writer, kind);
+            let first = entry.first;
+            for (k, writer) in first.into_iter().take_while(|slot| slot.0 != UNUSED) {
+                if wanted(k) && writer != unit {
+                    self.flow(unit, writer, kind);
+                }
             }
             return;
         }
@@ -192,7 +209,7 @@ impl Recorder {
         let entry = entries.entry(address);
         let fresh = match entry {
             std::collections::hash_map::Entry::Vacant(slot) => {
-                slot.insert(Entry { first: (key, unit), more: None });
+                slot.insert(Entry::new(key, unit));
                 true
             }
             std::collections::hash_map::Entry::Occupied(mut slot) => {
@@ -211,7 +228,7 @@ impl Recorder {
             let hot = &mut *hot();
             hot.n_known = entries.len();
             set_bit(hot.known, hot.mask, address);
-            hot.recent[recent_slot(address, key)] = (address, key);
+            hot.recent[recent_slot(address, key)] = RecentWrite { address, key, epoch: hot.epoch };
         }
         if fresh {
             self.written.pending.push(address);
@@ -220,10 +237,83 @@ impl Recorder {
     }
 }
 
+impl Recorder {
+    /// What the unit might still learn by looking: writes, still alive, of units on which it does not depend yet.
+    ///
+    /// # Safety
+    /// The interpreter lock is held.
+    pub unsafe fn unknown_writes(&self, unit: u32) -> Unknown {
+        let known: FxHashSet<u32> = self
+            .flows
+            .iter()
+            .filter(|flow| flow.reader.0 == unit && !matches!(flow.kind, FlowKind::External(_)))
+            .map(|flow| flow.writer.0)
+            .collect();
+        let settled = |writer: u32| writer == unit || writer == NO_UNIT || known.contains(&writer);
+        let mut unknown = Unknown::default();
+        for (address, entry) in &self.written.entries {
+            for (key, _) in entry.iter().filter(|(_, writer)| !settled(*writer)) {
+                if !unknown.keys.contains(&key) {
+                    unknown.keys.push(key);
+                }
+                // SAFETY: what has an entry is alive, or an address that no object has.
+                unknown.inside |= !unsafe { is_class(*address) };
+            }
+        }
+        unknown
+    }
+}
+
+/// Writes that a unit does not know of.
+#[derive(Default)]
+pub struct Unknown {
+    /// What was written.
+    keys: Vec<u32>,
+    /// Whether it belongs to anything but classes, which are what they are to operators whatever their attributes.
+    inside: bool,
+}
+
+impl Unknown {
+    /// Whether a look at these keys (none: at all) may find something.
+    pub fn shows(&self, keys: &[u32]) -> bool {
+        let looked_for = |key: &u32| *key == WHOLE || keys.is_empty() || keys.contains(key);
+        self.keys.iter().any(looked_for)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Whether a read of an operand may find something.
+    pub fn is_inside(&self) -> bool {
+        self.inside
+    }
+}
+
+/// Whether the address is that of a class that `type` made.
+unsafe fn is_class(address: usize) -> bool {
+    // SAFETY: promised by the caller: addresses that no object has are those of cells, whose highest bit is set.
+    address as isize > 0 && unsafe { (*(address as *const ffi::PyObject)).ob_type } == &raw mut ffi::PyType_Type
+}
+
 /// Where the most recent writes remember (address, key).
 #[inline(always)]
 pub fn recent_slot(address: usize, key: u32) -> usize {
-    ((address >> 4) ^ (key as usize).wrapping_mul(37)) & 255
+    ((address >> 4) ^ (key as usize).wrapping_mul(37)) & (N_RECENT - 1)
+}
+
+/// Whether the running unit is remembered to have written this.
+///
+/// # Safety
+/// The interpreter lock is held.
+#[inline(always)]
+pub unsafe fn was_written(address: usize, key: u32) -> bool {
+    // SAFETY: promised by the caller.
+    unsafe {
+        let hot = hot();
+        (*hot).recent[recent_slot(address, key)] == RecentWrite { address, key, epoch: (*hot).epoch }
+    }
 }
 
 /// Sets the bit of an address.

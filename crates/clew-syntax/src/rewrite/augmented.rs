@@ -23,13 +23,13 @@ impl<'a> Walker<'a> {
             }
             Expr::Attribute(attribute) => self.augmented_attribute(stmt, attribute),
             Expr::Subscript(subscript) => self.augmented_item(stmt, subscript),
-            _ => self.expr(&stmt.value, Need::Read),
+            _ => self.expr(&stmt.value, Need::Search),
         }
     }
 
     fn augmented_name(&mut self, stmt: &'a StmtAugAssign) {
         let value = &*stmt.value;
-        let walk = |this: &mut Self| this.expr(value, Need::Read);
+        let walk = |this: &mut Self| this.expr(value, Need::Search);
         let symbol = in_place(stmt.op).symbol();
         let Some((text, place)) = self.twice(&stmt.target) else {
             let begun = self.note_hook(&stmt.target, Note::Begun, symbol);
@@ -49,7 +49,7 @@ impl<'a> Walker<'a> {
 
     fn augmented_attribute(&mut self, stmt: &'a StmtAugAssign, attribute: &'a ExprAttribute) {
         let key = self.name(&attribute.attr);
-        let object = |this: &mut Self| this.written_object(&attribute.value, Some(key), Written::Updated);
+        let object = |this: &mut Self| this.written_object(&attribute.value, Some(key), Written::Updated(None));
         let Some((name, place)) = self.repeated(stmt, &attribute.value) else {
             return self.augmented_in_parts(stmt, &attribute.value, object, |_| {});
         };
@@ -66,7 +66,7 @@ impl<'a> Walker<'a> {
             // The compiler would list the attribute as one that the class stores to.
             let hook = self.note_hook(&stmt.target, Note::Begun, &stored);
             self.call_around(&attribute.value, hook, object);
-            return self.operated(stmt, &read, &[], |this| this.expr(&stmt.value, Need::Read));
+            return self.operated(stmt, &read, &[], |this| this.expr(&stmt.value, Need::Search));
         }
         object(self);
         let hook = self.note_hook(&stmt.target, Note::Stored, &stored);
@@ -75,7 +75,7 @@ impl<'a> Walker<'a> {
 
     fn augmented_item(&mut self, stmt: &'a StmtAugAssign, subscript: &'a ExprSubscript) {
         let key = self.string_key(&subscript.slice);
-        let object = |this: &mut Self| this.written_object(&subscript.value, key, Written::Updated);
+        let object = |this: &mut Self| this.written_object(&subscript.value, key, Written::Updated(None));
         let index = |this: &mut Self| this.changed_key(&subscript.slice);
         let repeated = self.repeated(stmt, &subscript.value);
         let (Some((name, place)), Some((item, item_place))) = (repeated, self.repeated(stmt, &subscript.slice)) else {
@@ -98,7 +98,7 @@ impl<'a> Walker<'a> {
     /// Walks the value of an augmented assignment whose result goes through a hook that notes that it is stored.
     fn stored(&mut self, stmt: &'a StmtAugAssign, hook: u32, read: &[Shown], operands: &[Shown]) {
         self.call_with(&stmt.value, hook, &[], operands, |this| {
-            this.operated(stmt, read, &[], |this| this.expr(&stmt.value, Need::Read));
+            this.operated(stmt, read, &[], |this| this.expr(&stmt.value, Need::Search));
         });
     }
 
@@ -123,7 +123,7 @@ impl<'a> Walker<'a> {
         self.call_around(object, begun, walk_object);
         walk_key(self);
         let operand = self.note_hook(&stmt.target, Note::Operand(begun), symbol);
-        self.call_around(&stmt.value, operand, |this| this.expr(&stmt.value, Need::Read));
+        self.call_around(&stmt.value, operand, |this| this.expr(&stmt.value, Need::Search));
     }
 
     /// A part of the target that can be read again before the value is computed and after.

@@ -211,6 +211,37 @@ pub(super) fn module_is_pure(name: &str) -> bool {
     matches!(name, "math" | "cmath")
 }
 
+/// Builtins that read what their arguments hold and never iterate them.
+pub(super) fn takes_one_by_one(name: &str) -> bool {
+    matches!(
+        name,
+        "int"
+            | "float"
+            | "complex"
+            | "bool"
+            | "str"
+            | "repr"
+            | "ascii"
+            | "ord"
+            | "chr"
+            | "hash"
+            | "hex"
+            | "oct"
+            | "bin"
+            | "format"
+            | "range"
+            | "abs"
+            | "round"
+            | "divmod"
+            | "pow"
+    )
+}
+
+/// Functions of those modules that iterate an argument.
+pub(super) fn takes_many(function: &str) -> bool {
+    matches!(function, "dist" | "fsum" | "prod" | "sumprod")
+}
+
 /// Containers that a display or comprehension makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Container {

@@ -28,6 +28,11 @@ impl<'a> Walker<'a> {
             self.plain_callee(function);
             return self.known_arguments(name, known, arguments);
         }
+        let variable = function.as_name_expr().and_then(|name| self.variable(&name.id));
+        if variable.is_some_and(|variable| self.facts.is_pure_function(variable)) {
+            self.plain_callee(function);
+            return self.arguments(arguments, Need::Read, Need::Read);
+        }
         if self.is_plain_callee(function) {
             self.plain_callee(function);
         } else {
@@ -97,7 +102,7 @@ impl<'a> Walker<'a> {
             let need = if index == 0 { first } else { rest };
             match argument {
                 // What is done with an argument is done with the items here.
-                Expr::Starred(starred) if need != Need::Value => self.expr(&starred.value, Need::Read),
+                Expr::Starred(starred) if need != Need::Value => self.expr(&starred.value, Need::Search),
                 _ => self.expr(argument, need),
             }
         }
@@ -112,9 +117,11 @@ impl<'a> Walker<'a> {
             (Some("getattr" | "hasattr"), Some(key)) => self.string_key(key),
             _ => None,
         };
+        let iterates = !name.is_some_and(builtins::takes_one_by_one);
         let need = |takes: Takes| match takes {
             Takes::Reference => Need::Value,
             Takes::Shallow => Need::See(attribute),
+            Takes::Content if iterates => Need::Search,
             Takes::Content => Need::Read,
             Takes::Items => Need::Consume,
         };
@@ -137,11 +144,7 @@ impl<'a> Walker<'a> {
         }
         if let Some(variable) = object.as_name_expr().and_then(|name| self.variable(&name.id)) {
             if self.facts.is_pure_module(variable) {
-                let need = if matches!(method.attr.as_str(), "fsum" | "prod" | "sumprod") {
-                    Need::Consume
-                } else {
-                    Need::Read
-                };
+                let need = if builtins::takes_many(&method.attr) { Need::Consume } else { Need::Read };
                 self.plain_receiver(object, Need::Value);
                 return self.arguments(arguments, need, need);
             }
@@ -165,7 +168,7 @@ impl<'a> Walker<'a> {
         }
         if is_display(object) {
             self.plain_receiver(object, Need::Value);
-            return self.arguments(arguments, Need::Read, Need::Read);
+            return self.arguments(arguments, Need::Search, Need::Search);
         }
         self.method_object(object, &method.attr);
         self.arguments(arguments, Need::Value, Need::Value);

@@ -25,6 +25,8 @@ pub(super) struct Look {
     seen: bool,
     /// Whether its content was read.
     read: bool,
+    /// Whether its content was read by something that may advance it.
+    searched: bool,
     /// Whether it was iterated.
     consumed: bool,
     /// Whether it was the target of an augmented assignment.
@@ -58,6 +60,7 @@ impl Look {
         }
         self.seen = seen;
         self.read &= other.read;
+        self.searched &= other.searched;
         self.consumed &= other.consumed;
         self.in_place &= other.in_place;
         self.written.retain(|key| other.written.contains(key));
@@ -116,6 +119,13 @@ impl Seen {
     pub(super) fn read(&mut self, variable: Variable) -> bool {
         let look = self.looks.entry(variable).or_default();
         std::mem::replace(&mut look.read, true)
+    }
+
+    /// Whether the content was read by something that may advance the object; from here on it was.
+    pub(super) fn search(&mut self, variable: Variable) -> bool {
+        let look = self.looks.entry(variable).or_default();
+        look.read = true;
+        std::mem::replace(&mut look.searched, true)
     }
 
     /// Whether the object was iterated; from here on it was.

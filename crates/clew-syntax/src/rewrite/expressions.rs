@@ -156,8 +156,13 @@ impl<'a> Walker<'a> {
     /// Walks a comparison; `is_test` tells that its truth is all that counts.
     pub(super) fn comparison(&mut self, expr: &'a Expr, comparison: &'a ExprCompare, is_test: bool) {
         let identity = comparison.ops.iter().all(|op| matches!(op, CmpOp::Is | CmpOp::IsNot));
-        let need = if identity { Need::Value } else { Need::Read };
+        let need = |op: Option<&CmpOp>| match op {
+            _ if identity => Need::Value,
+            Some(CmpOp::In | CmpOp::NotIn) => Need::Search,
+            _ => Need::Read,
+        };
         self.compared(expr, comparison, is_test, |this, operand, index| {
+            let need = need(index.checked_sub(1).and_then(|index| comparison.ops.get(index)));
             if index < 2 {
                 this.expr(operand, need);
             } else {
@@ -341,7 +346,7 @@ struct Fields {
 /// What is done with the items of a display, by what is done with the display.
 fn item_need(need: Need) -> Need {
     match need {
-        Need::Read => Need::Read,
+        Need::Read | Need::Search => Need::Read,
         _ => Need::Value,
     }
 }

@@ -28,6 +28,8 @@ enum Origin<'a> {
     Class(ScopeId),
     /// A module that only computes numbers.
     PureModule,
+    /// A function or constant of such a module, which takes numbers one by one.
+    PureFunction,
     /// `del`.
     Deleted,
     /// Anything else.
@@ -82,10 +84,7 @@ impl<'a> Facts<'a> {
     fn find_atomic(&mut self, view: &View<'_>) {
         let plain = |origin: &Origin<'_>| !matches!(origin, Origin::Unknown | Origin::Function | Origin::Class(_));
         let candidates = self.origins.iter().filter(|(_, origins)| origins.iter().all(plain));
-        self.atomic = candidates
-            .map(|(variable, _)| *variable)
-            .filter(|(_, name)| !view.names.is_declared_global(*name))
-            .collect();
+        self.atomic = candidates.map(|(variable, _)| *variable).collect();
         loop {
             let wrong: Vec<Variable> = self
                 .atomic
@@ -106,7 +105,7 @@ impl<'a> Facts<'a> {
         match *origin {
             Origin::Value(value, scope) | Origin::Augmented(value, scope) => self.is_atomic(value, scope, view),
             Origin::Item(value, scope) => self.has_atomic_items(value, scope, view),
-            Origin::Number | Origin::Deleted => true,
+            Origin::Number | Origin::PureFunction | Origin::Deleted => true,
             Origin::Function | Origin::Class(_) | Origin::PureModule | Origin::Unknown => false,
         }
     }
@@ -188,6 +187,12 @@ impl<'a> Facts<'a> {
         self.origins.get(&variable).is_some_and(|origins| origins.iter().all(pure))
     }
 
+    /// Whether the variable is only ever bound to a function that computes a number from numbers.
+    pub(super) fn is_pure_function(&self, variable: Variable) -> bool {
+        let pure = |origin: &Origin<'_>| matches!(origin, Origin::PureFunction);
+        self.origins.get(&variable).is_some_and(|origins| origins.iter().all(pure))
+    }
+
     /// Whether the variable is bound only once, as a parameter or otherwise.
     pub(super) fn is_bound_once(&self, variable: Variable) -> bool {
         self.origins.get(&variable).is_some_and(|origins| origins.len() == 1)
@@ -237,6 +242,7 @@ impl<'a> Facts<'a> {
         match &*call.func {
             Expr::Name(name) => match Self::variable(&name.id, scope, view) {
                 Some(variable) if self.is_plain_class(variable, view) => Gives::Fresh,
+                Some(variable) if self.is_pure_function(variable) => Gives::Atomic,
                 _ => Gives::Anything,
             },
             Expr::Attribute(method) => {

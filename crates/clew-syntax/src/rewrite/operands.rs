@@ -18,6 +18,8 @@ pub(super) enum Need {
     See(Option<NameId>),
     /// All that it holds is read.
     Read,
+    /// All that it holds is read, and it may be advanced if it is an iterator.
+    Search,
     /// It is iterated to its end.
     Consume,
 }
@@ -29,7 +31,8 @@ impl<'a> Walker<'a> {
         let hook = match need {
             Need::Value => return walk(self),
             Need::See(key) => self.see_hook(key),
-            Need::Read => self.hook(Hook::Read { statement }),
+            Need::Read => self.hook(Hook::Read { statement, advances: false }),
+            Need::Search => self.hook(Hook::Read { statement, advances: true }),
             Need::Consume => self.hook(Hook::Consume { statement }),
         };
         self.call_around(expr, hook, walk);
@@ -56,6 +59,11 @@ impl<'a> Walker<'a> {
             },
             Need::Read => {
                 if !self.seen.read(variable) {
+                    self.operand(expr, need, |_| {});
+                }
+            }
+            Need::Search => {
+                if !self.seen.search(variable) {
                     self.operand(expr, need, |_| {});
                 }
             }

@@ -416,20 +416,23 @@ impl<'a> Walker<'a> {
         match &*stmt.target {
             Expr::Name(name) => {
                 self.change_in_place(stmt.range(), name);
-                self.expr(&stmt.value, Need::Read);
+                self.expr(&stmt.value, Need::Search);
             }
             Expr::Attribute(attribute) => {
                 let key = self.name(&attribute.attr);
-                self.written_object(&attribute.value, Some(key), Written::Updated);
-                self.expr(&stmt.value, Need::Read);
+                self.written_object(&attribute.value, Some(key), Written::Updated(None));
+                self.expr(&stmt.value, Need::Search);
             }
             Expr::Subscript(subscript) => {
                 let key = self.string_key(&subscript.slice);
-                self.written_object(&subscript.value, key, Written::Updated);
-                self.changed_key(&subscript.slice);
-                self.expr(&stmt.value, Need::Read);
+                let index = written_index(&subscript.slice);
+                self.written_object(&subscript.value, key, Written::Updated(index));
+                if index.is_none() {
+                    self.changed_key(&subscript.slice);
+                }
+                self.expr(&stmt.value, Need::Search);
             }
-            _ => self.expr(&stmt.value, Need::Read),
+            _ => self.expr(&stmt.value, Need::Search),
         }
     }
 
@@ -443,6 +446,11 @@ impl<'a> Walker<'a> {
         let (names, class) = (&self.names, self.class);
         self.seen.forget_kills(kills, |name| names.find(name, class));
     }
+}
+
+/// The index that is written as a number between the brackets.
+fn written_index(key: &Expr) -> Option<u32> {
+    u32::try_from(key.as_number_literal_expr()?.value.as_int()?.as_i64()?).ok()
 }
 
 /// What a target does with the value that it is given.

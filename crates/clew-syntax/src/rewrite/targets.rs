@@ -12,8 +12,8 @@ use ruff_text_size::{Ranged, TextRange};
 pub(super) enum Written {
     /// It gets a new value.
     Stored,
-    /// Its value is read and changed.
-    Updated,
+    /// Its value is read and changed; the index of the item, if it is written as a number.
+    Updated(Option<u32>),
     /// It is deleted, which this hook looks up first.
     Deleted(u32),
 }
@@ -98,7 +98,10 @@ impl<'a> Walker<'a> {
         if self.is_unshared(object) {
             return self.expr(object, Need::Value);
         }
-        let update = written == Written::Updated;
+        let (update, index) = match written {
+            Written::Updated(index) => (true, index),
+            Written::Stored | Written::Deleted(_) => (false, None),
+        };
         if let Expr::Name(name) = object {
             if let Some(variable) = self.followed(&name.id) {
                 let covered = self.seen.write(variable, key);
@@ -107,10 +110,10 @@ impl<'a> Walker<'a> {
                 }
             }
         }
-        let hook = self.hook(Hook::Write { statement: self.statement, key, update });
+        let hook = self.hook(Hook::Write { statement: self.statement, key, update, index });
         self.call_around(object, hook, |this| match written {
             Written::Deleted(look) => this.call_around(object, look, |this| this.expr(object, Need::Value)),
-            Written::Stored | Written::Updated => this.expr(object, Need::Value),
+            Written::Stored | Written::Updated(_) => this.expr(object, Need::Value),
         });
     }
 
@@ -132,7 +135,7 @@ impl<'a> Walker<'a> {
                 return true;
             }
         }
-        let hook = self.hook(Hook::Write { statement: self.statement, key: Some(key), update: false });
+        let hook = self.hook(Hook::Write { statement: self.statement, key: Some(key), update: false, index: None });
         match place {
             HookPlace::Before(at) => {
                 let shown = (attribute.value.start().to_u32(), attribute.value.end().to_u32());

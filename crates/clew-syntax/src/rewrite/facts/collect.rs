@@ -1,5 +1,6 @@
 //! The walk that notes where each variable gets its values.
 
+use super::super::builtins::takes_many;
 use super::super::names::{Names, Variable, MODULE};
 use super::{is_pure_module, ClassText, Origin};
 use crate::Index;
@@ -257,7 +258,11 @@ impl<'a> Visitor<'a> for Collector<'a, '_> {
             Stmt::ImportFrom(import) => {
                 for alias in &import.names {
                     self.found.star_import |= alias.name.as_str() == "*";
-                    self.bind(alias.asname.as_ref().unwrap_or(&alias.name), Origin::Unknown);
+                    let is_pure = import.level == 0
+                        && import.module.as_ref().is_some_and(|module| is_pure_module(module))
+                        && !takes_many(&alias.name);
+                    let origin = if is_pure { Origin::PureFunction } else { Origin::Unknown };
+                    self.bind(alias.asname.as_ref().unwrap_or(&alias.name), origin);
                 }
             }
             Stmt::TypeAlias(alias) => {
