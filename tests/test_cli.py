@@ -206,6 +206,19 @@ os.kill(os.getpid(), 9)"""
         assert "Ridge()\\nsecond line" in answer("artifacts", "--all")
         assert json.loads(answer("artifacts", "--format", "json"))[0]["version"] == 2
 
+    def test_gc_of_cached_sources(self, store: Store) -> None:
+        Path("program.py").write_text("x = 1\n")
+        clew("run", "-q", "program.py")
+        (cached,) = Path(store.path, "cache").iterdir()
+        assert answer("gc").endswith("0 objects (0 bytes)\n")
+        os.utime(cached, (0, 0))
+        assert "1 cached source (" in answer("gc", "--dry-run")
+        clew("run", "-q", "program.py")
+        assert json.loads(answer("gc", "--format", "json"))["n_cached"] == 0
+        os.utime(cached, (0, 0))
+        assert json.loads(answer("gc", "--format", "json"))["n_cached"] == 1
+        assert not cached.exists()
+
     def test_gc(self, store: Store) -> None:
         for n in range(3):
             record(store, bytes([n]))

@@ -159,16 +159,17 @@ class Collected(_Row):
         Runs removed, oldest first.
     kept_for_artifacts
         Number of runs that were named but are kept, because they saved artifacts.
-    n_objects, n_bytes
-        Objects removed, and the bytes on disk that they took.
+    n_objects, n_cached, n_bytes
+        Objects and cached sources removed, and the bytes on disk that all this took.
     n_young
         Objects that nothing refers to but that are too young to be removed.
     """
 
-    __slots__ = ("kept_for_artifacts", "n_bytes", "n_objects", "n_young", "runs")
+    __slots__ = ("kept_for_artifacts", "n_bytes", "n_cached", "n_objects", "n_young", "runs")
     runs: list[str]
     kept_for_artifacts: int
     n_objects: int
+    n_cached: int
     n_bytes: int
     n_young: int
 

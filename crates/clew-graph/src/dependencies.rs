@@ -144,7 +144,7 @@ impl Builder<'_, '_> {
                 }
             }
         }
-        for raised in facts.raised().iter() {
+        for raised in facts.raised() {
             self.edge(raised.raiser, raised.catcher, EdgeKind::Control, None);
         }
     }

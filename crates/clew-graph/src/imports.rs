@@ -109,12 +109,11 @@ fn imported(text: &str, kind: StatementKind) -> Vec<(String, Option<(String, Str
         return list
             .into_iter()
             .map(|(path, alias)| {
-                let bound = match alias {
-                    Some(alias) => (alias, path.clone()),
-                    None => {
-                        let first = path.split('.').next().unwrap_or_default().to_owned();
-                        (first.clone(), first)
-                    }
+                let bound = if let Some(alias) = alias {
+                    (alias, path.clone())
+                } else {
+                    let first = path.split('.').next().unwrap_or_default().to_owned();
+                    (first.clone(), first)
                 };
                 (path, Some(bound))
             })

@@ -151,7 +151,7 @@ pub(crate) fn callees(own: &str) -> Vec<Called<'_>> {
         let name = &own[before.start..before.end];
         match before.kind {
             TokenKind::Name if at > 1 && tokens[at - 2].kind == TokenKind::Mark(b'.') => {
-                found.push(Called::Attribute(name))
+                found.push(Called::Attribute(name));
             }
             TokenKind::Name if PURE.contains(&name) || is_keyword(name) => {}
             TokenKind::Name => found.push(Called::Name(name)),

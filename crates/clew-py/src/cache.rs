@@ -58,7 +58,9 @@ impl Cache {
 
     /// What was kept under a key.
     pub fn find(&self, key: &str) -> Option<Prepared> {
-        let bytes = std::fs::read(self.path(key)).ok()?;
+        let path = self.path(key);
+        let bytes = std::fs::read(&path).ok()?;
+        renew(&path);
         let (sum, rest) = bytes.split_first_chunk::<32>()?;
         if blake3::hash(rest).as_bytes() != sum {
             return None;
@@ -79,6 +81,18 @@ impl Cache {
         if write(&temporary).is_err() {
             // Nothing is lost but time; the leavings of a full disk are removed where that works.
             std::fs::remove_file(&temporary).unwrap_or_default();
+        }
+    }
+}
+
+/// Tells `clew gc` that a file is in use, once a day: it goes by the time of the last change.
+fn renew(path: &Path) {
+    let day = std::time::Duration::from_secs(24 * 3600);
+    let age = path.metadata().and_then(|found| found.modified()).map(|changed| changed.elapsed());
+    if matches!(age, Ok(Ok(age)) if age > day) {
+        if let Ok(file) = std::fs::File::options().append(true).open(path) {
+            // Where it fails, the file is made again after it was removed.
+            file.set_modified(std::time::SystemTime::now()).unwrap_or_default();
         }
     }
 }

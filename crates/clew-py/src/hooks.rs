@@ -41,6 +41,7 @@ pub struct Names {
     pub call: *mut ffi::PyObject,
     pub enter: *mut ffi::PyObject,
     pub exit: *mut ffi::PyObject,
+    pub async_enter: *mut ffi::PyObject,
 }
 // SAFETY: immortal objects of this process, used with the interpreter lock held.
 unsafe impl Send for Names {}
@@ -58,6 +59,7 @@ pub fn names() -> &'static Names {
                 call: ffi::PyUnicode_InternFromString(c"__call__".as_ptr()),
                 enter: ffi::PyUnicode_InternFromString(c"__enter__".as_ptr()),
                 exit: ffi::PyUnicode_InternFromString(c"__exit__".as_ptr()),
+                async_enter: ffi::PyUnicode_InternFromString(c"__aenter__".as_ptr()),
             }
         }
     })

@@ -349,6 +349,7 @@ fn collected_dict(py: Python<'_>, collected: Collected) -> PyResult<Bound<'_, Py
     dict.set_item("runs", collected.runs)?;
     dict.set_item("kept_for_artifacts", collected.kept_for_artifacts)?;
     dict.set_item("n_objects", collected.n_objects)?;
+    dict.set_item("n_cached", collected.n_cached)?;
     dict.set_item("n_bytes", collected.n_bytes)?;
     dict.set_item("n_young", collected.n_young)?;
     Ok(dict)

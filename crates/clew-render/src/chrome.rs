@@ -1,4 +1,4 @@
-//! The event log in Chrome's trace format, which Perfetto and chrome://tracing open.
+//! The event log in Chrome's trace format, which Perfetto and <chrome://tracing> open.
 //!
 //! Calls are pairs of begin and end events, written as they are read: memory does not depend on the length of the log.
 //! Calls whose begin is no longer in the log begin where they began, calls that never ended end with their thread.
@@ -56,7 +56,7 @@ struct TraceWriter<'a, W> {
 
 impl<W: Write> TraceWriter<'_, W> {
     fn begin(&mut self, process: &str) -> Result<(), Error> {
-        write!(self.out, "{{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n")?;
+        writeln!(self.out, "{{\"displayTimeUnit\":\"ns\",\"traceEvents\":[")?;
         let name = if process.is_empty() { "python" } else { process };
         write!(
             self.out,
@@ -98,7 +98,7 @@ impl<W: Write> TraceWriter<'_, W> {
                 }
             }
             EventKind::Operation | EventKind::Suspend | EventKind::Resume if self.operations => {
-                self.instant(tid, event)?
+                self.instant(tid, event)?;
             }
             EventKind::Operation | EventKind::Suspend | EventKind::Resume | EventKind::Arguments => {}
         }

@@ -1,4 +1,4 @@
-//! Removes runs that are no longer wanted, and objects that nothing refers to.
+//! Removes runs that are no longer wanted, objects that nothing refers to, and cached sources that nobody uses.
 //!
 //! Safe beside recordings: rows go first, in one transaction; then, under the store's exclusive lock, objects that no
 //! row names and that nobody has put for a while. A recording puts its objects before the rows that name them, so
@@ -17,6 +17,8 @@ use std::time::{Duration, SystemTime};
 /// How long an object without a row is left alone, in seconds, when no run is open, and when one is.
 const GRACE: u64 = 60;
 const GRACE_WHILE_RECORDING: u64 = 3600;
+/// A cached source that was not used for this time is removed; using one renews its time.
+const CACHED: Duration = Duration::from_hours(168);
 /// An open run of another host is taken for dead after this time.
 const FOREIGN_RUN_SECONDS: u64 = 7 * 24 * 3600;
 
@@ -44,7 +46,9 @@ pub struct Collected {
     pub kept_for_artifacts: u64,
     /// Objects removed.
     pub n_objects: u64,
-    /// Bytes on disk that they took.
+    /// Cached sources removed.
+    pub n_cached: u64,
+    /// Bytes on disk that all these took.
     pub n_bytes: u64,
     /// Objects that nothing refers to but that are too young to be removed.
     pub n_young: u64,
@@ -79,6 +83,7 @@ impl Store {
         }
         let grace = criteria.grace_seconds.unwrap_or(if is_recording { GRACE_WHILE_RECORDING } else { GRACE });
         self.remove_objects(&wanted, Duration::from_secs(grace), criteria.dry_run, &mut collected)?;
+        self.remove_cached(criteria.dry_run, &mut collected)?;
         if !criteria.dry_run && !collected.runs.is_empty() {
             self.with(Purpose::Write, |connection| connection.execute_batch("VACUUM"))?;
         }
@@ -106,6 +111,18 @@ impl Store {
         }
         for path in others {
             if !is_younger(&path, grace.max(Duration::from_secs(GRACE_WHILE_RECORDING))) {
+                into.n_bytes += self.remove(&path, dry_run)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn remove_cached(&self, dry_run: bool, into: &mut Collected) -> Result<()> {
+        // A store without a cache is a store in which no source was rewritten.
+        let Ok(entries) = fs::read_dir(self.root().join("cache")) else { return Ok(()) };
+        for path in entries.flatten().map(|entry| entry.path()) {
+            if path.is_file() && !is_younger(&path, CACHED) {
+                into.n_cached += 1;
                 into.n_bytes += self.remove(&path, dry_run)?;
             }
         }

@@ -232,7 +232,7 @@ impl SourceTable {
     /// The innermost statement whose text covers `line`, the last one to start there.
     pub fn statement_at_line(&self, line: u32) -> Option<StatementId> {
         let covers = |s: &&Statement| s.first_line <= line && line <= s.last_line;
-        let at = self.statements.iter().enumerate().filter(|(_, s)| covers(&s));
+        let at = self.statements.iter().enumerate().filter(|(_, s)| covers(s));
         at.min_by_key(|(i, s)| (s.last_line - s.first_line, std::cmp::Reverse(*i))).map(|(i, _)| StatementId(i as u32))
     }
 

@@ -1,7 +1,8 @@
 """Remove recordings that are no longer wanted, and data that nothing refers to.
 
-Without options only the latter. Recordings that saved artifacts are kept unless --artifacts is
-given. Safe while other programs are being recorded.
+Without options only the latter, and rewritten sources that were not used for a week. Recordings
+that saved artifacts are kept unless --artifacts is given. Safe while other programs are being
+recorded.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ def execute(options: argparse.Namespace) -> int:
         return 0
     verb = "would remove" if options.dry_run else "removed"
     what = f"{_counted(len(collected.runs), 'run')} and {_counted(collected.n_objects, 'object')}"
+    if collected.n_cached:
+        what += f" and {_counted(collected.n_cached, 'cached source')}"
     sys.stdout.write(f"{verb} {what} ({output.size(collected.n_bytes)})\n")
     if collected.kept_for_artifacts:
         kept = _counted(collected.kept_for_artifacts, "run")

@@ -42,7 +42,7 @@ impl Closure<'_, '_> {
 
     fn keep_raisers(&mut self) {
         let facts = self.facts;
-        for raised in facts.raised().iter() {
+        for raised in facts.raised() {
             let (catcher, raiser) = (raised.catcher, raised.raiser);
             if raiser.index() >= facts.table.statements.len() || !facts.blocks.contains(catcher, raiser) {
                 continue;

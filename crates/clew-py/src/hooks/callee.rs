@@ -483,7 +483,7 @@ unsafe fn is_user_attribute(recorder: &Recorder, found: *mut ffi::PyObject) -> b
 ///
 /// # Safety
 /// The interpreter lock is held; both are live.
-pub unsafe fn wrote(site: *mut Site, object: *mut ffi::PyObject) {
+pub unsafe fn wrote(object: *mut ffi::PyObject) {
     let unit = current_unit();
     // SAFETY: as promised.
     unsafe {

@@ -29,6 +29,8 @@ pub struct Forwarder {
     callee: *mut ffi::PyObject,
     receiver: *mut ffi::PyObject,
     site: *mut Site,
+    /// The recording that the specification is of.
+    recording: u32,
     spec: u32,
 }
 
@@ -163,6 +165,7 @@ pub unsafe fn forwarder(
         (*memory).receiver = receiver;
         ffi::Py_INCREF(site.cast());
         (*memory).site = site;
+        (*memory).recording = recorder().map_or(u32::MAX, |recorder| recorder.number);
         (*memory).spec = spec;
         memory.cast()
     }
@@ -225,7 +228,9 @@ unsafe extern "C" fn forward(
             kwnames,
         };
         let unit = current_unit();
-        let Some(recorder) = recorder() else {
+        // The recorder may be another one after the call.
+        let same = || recorder().filter(|recorder| recorder.number == (*this).recording);
+        let Some(recorder) = same() else {
             return ffi::PyObject_Vectorcall((*this).callee, args, nargsf, kwnames);
         };
         let spec_id = (*this).spec;
@@ -241,7 +246,7 @@ unsafe extern "C" fn forward(
         }
         entry.end(result);
         let error = if result.is_null() { Error::fetch() } else { Error::none() };
-        if spec_id != effects::USER {
+        if spec_id != effects::USER && same().is_some() {
             call.after(unit, spec_id, flags, &before, result.is_null());
             call.look(unit, spec_id, flags, result, n_changes);
         }
@@ -421,7 +426,9 @@ impl Call {
         recorder.environ_called = false;
         // SAFETY: arguments are alive through the call.
         unsafe {
-            recorder.after_foreign_call(unit, spec_id);
+            let name = (*self.site).name;
+            let name = if name.is_null() { String::new() } else { walk::text_of(name) };
+            recorder.after_foreign_call(unit, spec_id, &name);
             for (part, snapshot) in before {
                 for object in observe::changed(*part, snapshot) {
                     self.write(recorder, unit, object);

@@ -226,7 +226,7 @@ pub unsafe fn write_whole(site: *mut Site, object: *mut ffi::PyObject) {
         if was_written(object as usize, WHOLE) {
             return;
         }
-        super::callee::wrote(site, object);
+        super::callee::wrote(object);
     }
 }
 

@@ -184,6 +184,11 @@ pub unsafe extern "C" fn manager(site: *mut ffi::PyObject, object: *mut ffi::PyO
         if !enters || super::callee::type_lookup(tp, names.exit).is_null() {
             return ffi::Py_NewRef(object);
         }
+        if !super::callee::type_lookup(tp, names.async_enter).is_null() {
+            // It may be `async with` that asks: the manager stays, and counts as changed from here on.
+            heap::write_whole(site.cast(), object);
+            return ffi::Py_NewRef(object);
+        }
         wrapper(types().manager, ffi::Py_NewRef(object), std::ptr::null_mut(), site.cast())
     }
 }

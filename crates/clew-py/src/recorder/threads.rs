@@ -14,6 +14,9 @@ use clew_trace::FlowKind;
 /// Packages whose calls start threads or wait for them.
 const PACKAGES: [&str; 6] = ["threading", "thread", "concurrent", "multiprocessing", "queue", "joblib"];
 
+/// Names of methods and functions that start a thread and do not wait for it.
+const STARTERS: [&str; 5] = ["start", "submit", "start_new_thread", "start_joinable_thread", "apply_async"];
+
 /// Objects written in threads that are remembered for whoever waits.
 const MAX_WRITTEN: usize = 10_000;
 
@@ -24,7 +27,7 @@ pub struct Threads {
     callers: Vec<u32>,
     /// Units during which threads ran user code.
     ran: Vec<u32>,
-    /// Objects written in threads since somebody waited.
+    /// Objects written in threads that may still run, or that nobody has waited for.
     written: Vec<usize>,
 }
 
@@ -60,13 +63,17 @@ impl Recorder {
     }
 
     /// A foreign call ended: it may have started threads, or waited for some.
-    pub fn after_foreign_call(&mut self, unit: u32, spec_id: u32) {
+    pub fn after_foreign_call(&mut self, unit: u32, spec_id: u32, name: &str) {
         if unit == NO_UNIT || self.in_other_thread() {
             return;
         }
         let package = self.specs.spec(spec_id).package.clone();
         if PACKAGES.contains(&package.as_str()) {
             self.waited(unit);
+            // What a thread wrote before anybody waited for it may be written later the next time.
+            if !STARTERS.contains(&name) && is_alone() {
+                self.threads.written.clear();
+            }
         }
         if self.has_children_in(&package) {
             self.changed_package(unit, &package);
@@ -79,13 +86,21 @@ impl Recorder {
         if !self.threads.callers.contains(&unit) {
             self.threads.callers.push(unit);
         }
-        let mut written = std::mem::take(&mut self.threads.written);
-        written.sort_unstable();
-        written.dedup();
-        for address in written {
+        self.threads.written.sort_unstable();
+        self.threads.written.dedup();
+        for address in self.threads.written.clone() {
             if self.written.contains(address) {
                 self.write_address(unit, address, WHOLE, Strength::Updates);
             }
         }
+    }
+}
+
+/// Whether the running thread is the interpreter's only one.
+fn is_alone() -> bool {
+    // SAFETY: the lock is held by whoever records; thread states live while it is.
+    unsafe {
+        let first = ffi::PyInterpreterState_ThreadHead(ffi::PyInterpreterState_Get());
+        first.is_null() || ffi::PyThreadState_Next(first).is_null()
     }
 }

@@ -184,14 +184,13 @@ impl<'a> Level<'a> {
         let mut before = self.parts[upper][self.parts[upper].len() - 1];
         let mut chain = vec![before];
         for layer in self.layer_of[before] + 1..self.layer_of[lower] {
-            let vertex = match trunks.get(&(upper, trunk, layer)) {
-                Some(&vertex) => vertex,
-                None => {
-                    let vertex = self.vertex(layer, None);
-                    self.join(before, vertex);
-                    trunks.insert((upper, trunk, layer), vertex);
-                    vertex
-                }
+            let vertex = if let Some(&vertex) = trunks.get(&(upper, trunk, layer)) {
+                vertex
+            } else {
+                let vertex = self.vertex(layer, None);
+                self.join(before, vertex);
+                trunks.insert((upper, trunk, layer), vertex);
+                vertex
             };
             chain.push(vertex);
             before = vertex;

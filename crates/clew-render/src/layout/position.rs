@@ -64,7 +64,7 @@ impl Positions<'_> {
     /// The least distance of the middles of two neighbours.
     fn gap(&self, left: usize, right: usize) -> f64 {
         let Vertices { width, margin, .. } = self.vertices;
-        (width[left] + width[right]) / 2.0 + margin[left] + margin[right]
+        f64::midpoint(width[left], width[right]) + margin[left] + margin[right]
     }
 
     /// Each layer packed, its middle at 0.
@@ -202,7 +202,7 @@ fn weighted_median(pulls: &mut [(f64, f64)]) -> Option<(f64, f64)> {
         }
         if (sum * 2.0 - total).abs() < 1e-9 {
             let next = pulls.get(i + 1).map_or(place, |pull| pull.0);
-            return Some(((place + next) / 2.0, total));
+            return Some((f64::midpoint(place, next), total));
         }
     }
     None

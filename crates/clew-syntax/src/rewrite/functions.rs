@@ -1,7 +1,6 @@
 //! Definitions of functions and classes, and the expressions that have an activation of their own.
 
 use super::blocks::{has_no_code, is_constant, without_docstring};
-use super::elision::Seen;
 use super::operands::Need;
 use super::walker::{coverage, entry_check, Fragment, Method, Walker};
 use crate::hooks::Hook;
@@ -123,7 +122,7 @@ impl<'a> Walker<'a> {
                     Expr::Starred(starred) => {
                         let fragments = fragments_of(&starred.value);
                         self.fragments_around(&starred.value, fragments, |this| {
-                            this.expr(&starred.value, Need::Consume)
+                            this.expr(&starred.value, Need::Consume);
                         });
                     }
                     _ => self.fragments_around(base, fragments_of(base), |this| this.expr(base, Need::Value)),
@@ -143,7 +142,7 @@ impl<'a> Walker<'a> {
     }
 
     fn class_body(&mut self, class: &'a StmtClassDef, scope: ScopeId) {
-        let seen = std::mem::replace(&mut self.seen, Seen::default());
+        let seen = std::mem::take(&mut self.seen);
         let activation = self.activation.take();
         let method = self.method.take();
         let outer_class = self.class.replace(class.name.as_str());
@@ -182,12 +181,11 @@ impl<'a> Walker<'a> {
 
     /// Whether the range opens a scope; its number.
     pub(super) fn scope_of(&mut self, range: TextRange) -> ScopeId {
-        match self.index.scope(range) {
-            Some(scope) => scope,
-            None => {
-                self.leave(range, "not in the table of scopes");
-                self.scope
-            }
+        if let Some(scope) = self.index.scope(range) {
+            scope
+        } else {
+            self.leave(range, "not in the table of scopes");
+            self.scope
         }
     }
 }

@@ -347,7 +347,7 @@ impl<'a> Walker<'a> {
             self.covered_block(&clause.body);
             after.join(std::mem::take(&mut self.seen));
             kills = kills.and_body(&clause.body);
-            kills.names.extend(clause.name.as_ref().map(|name| name.as_str()));
+            kills.names.extend(clause.name.as_ref().map(ruff_python_ast::Identifier::as_str));
         }
         self.seen = after;
         if !stmt.finalbody.is_empty() {

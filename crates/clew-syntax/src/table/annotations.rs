@@ -8,7 +8,7 @@ use ruff_python_ast::{Expr, Parameters};
 impl<'a> Collector<'a> {
     /// Walks the annotations of a function's parameters and result, which become its `__annotations__`.
     pub(super) fn signature_annotations(&mut self, parameters: &'a Parameters, returns: Option<&'a Expr>) {
-        for annotation in parameters.iter().filter_map(|parameter| parameter.annotation()).chain(returns) {
+        for annotation in parameters.iter().filter_map(ruff_python_ast::AnyParameterRef::annotation).chain(returns) {
             self.annotation(annotation);
         }
     }
