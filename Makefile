@@ -23,7 +23,22 @@ demo:  ## Record the example analysis, slice three of its results, verify them, 
 test:  ## All tests: Rust, then Python on every supported interpreter, each with its own wheel.
 	@tools/test
 
+bench:  ## What Clew costs, as ratios against the plain program: make bench BENCH=--quick
+	@tools/bench $(BENCH)
+
+corpus:  ## Programs that nobody here wrote, plain and recorded, and slices of each, run and compared.
+	@python=$$(tools/interpreters | head -n 1)
+	environment=$$(tools/environment "$$python" bench)
+	tools/build-in-place "$$python"
+	PYTHONPATH=$$PWD/python:$$PWD/tests "$$environment" tests/corpus/run.py $(CORPUS)
+
+hunt:  ## Random programs, sliced and run, for ten minutes; what is wrong is shrunk.
+	@python=$$(tools/interpreters | head -n 1)
+	environment=$$(tools/environment "$$python")
+	tools/build-in-place "$$python"
+	PYTHONPATH=$$PWD/python:$$PWD/tests "$$environment" tests/hunt.py --seconds 600 $(HUNT)
+
 lint:  ## Formatting, lints, types and the rules of the architecture.
 	@tools/lint
 
-.PHONY: help dev wheels demo test lint
+.PHONY: help dev wheels demo test bench corpus hunt lint

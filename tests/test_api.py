@@ -685,3 +685,12 @@ class TestWhereItRuns:
         finally:
             os.chmod(place, 0o700)
         assert not (place / ".clew").exists()
+
+
+def test_saving_in_a_process_that_never_recorded(tmp_path: Path) -> None:
+    """There is no state of a recording to look at."""
+    program = "import clew; clew.save([1, 2], 'numbers'); print(clew.get('numbers').value)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (0, "[1, 2]\n"), done.stderr

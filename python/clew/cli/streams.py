@@ -6,7 +6,7 @@ import io
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 __all__ = ["abandon_output", "complain", "standard_output"]
 
@@ -14,16 +14,17 @@ __all__ = ["abandon_output", "complain", "standard_output"]
 @contextmanager
 def standard_output() -> Iterator[None]:
     """Put a fitting `sys.stdout` in place, and afterwards the one that was there."""
-    before = sys.stdout
+    before, made = sys.stdout, None
     try:
         if sys.stdout is None:
             # The descriptor was closed before the start.
-            sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+            sys.stdout = made = open(os.devnull, "w")  # noqa: SIM115
         elif isinstance(getattr(sys.stdout, "buffer", None), io.RawIOBase):
             # PYTHONUNBUFFERED: a text that is written in part, as when the reader leaves, passes
             # for written.
             number, encoding = sys.stdout.fileno(), sys.stdout.encoding
-            sys.stdout = open(number, "w", encoding=encoding, closefd=False)  # noqa: SIM115
+            made = open(number, "w", encoding=encoding, closefd=False)  # noqa: SIM115
+            sys.stdout = made
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
@@ -31,6 +32,10 @@ def standard_output() -> Iterator[None]:
         sys.stdout.flush()
     finally:
         sys.stdout = before
+        if made is not None:
+            # What could not be written was told; the stream must not tell it again when it dies.
+            with suppress(OSError):
+                made.close()
 
 
 def abandon_output() -> None:

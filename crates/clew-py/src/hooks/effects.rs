@@ -63,10 +63,6 @@ impl Spec {
 pub const UNKNOWN: u32 = 0;
 /// Effects of user code: none of its own.
 pub const USER: u32 = 1;
-/// Reads receiver and arguments, changes the receiver.
-pub const CONTAINER_WRITE: u32 = 2;
-/// Reads receiver and arguments.
-pub const CONTAINER_READ: u32 = 3;
 
 /// The specifications met so far.
 pub struct Specs {
@@ -78,14 +74,9 @@ pub struct Specs {
 
 impl Default for Specs {
     fn default() -> Self {
-        use flag::{CONSUMES_ARGUMENTS, OBSERVE, READS_ARGUMENTS, READS_RECEIVER, WRITES_RECEIVER};
+        use flag::{CONSUMES_ARGUMENTS, OBSERVE, READS_ARGUMENTS, READS_RECEIVER};
         Self {
-            specs: vec![
-                Spec::plain(OBSERVE | READS_RECEIVER | READS_ARGUMENTS | CONSUMES_ARGUMENTS),
-                Spec::plain(0),
-                Spec::plain(WRITES_RECEIVER | READS_RECEIVER | READS_ARGUMENTS | CONSUMES_ARGUMENTS),
-                Spec::plain(READS_RECEIVER | READS_ARGUMENTS | CONSUMES_ARGUMENTS),
-            ],
+            specs: vec![Spec::plain(OBSERVE | READS_RECEIVER | READS_ARGUMENTS | CONSUMES_ARGUMENTS), Spec::plain(0)],
             by_identity: FxHashMap::default(),
             resolver: None,
             conclude: None,

@@ -200,15 +200,12 @@ pub unsafe extern "C" fn consume(site: *mut ffi::PyObject, object: *mut ffi::PyO
 }
 
 /// Whether iterating looks at the object itself only.
-unsafe fn is_container(tp: *mut ffi::PyTypeObject) -> bool {
-    // SAFETY: comparing addresses of static types.
-    unsafe {
-        tp == &raw mut ffi::PyList_Type
-            || tp == &raw mut ffi::PyTuple_Type
-            || tp == &raw mut ffi::PyDict_Type
-            || tp == &raw mut ffi::PySet_Type
-            || tp == &raw mut ffi::PyFrozenSet_Type
-    }
+fn is_container(tp: *mut ffi::PyTypeObject) -> bool {
+    tp == &raw mut ffi::PyList_Type
+        || tp == &raw mut ffi::PyTuple_Type
+        || tp == &raw mut ffi::PyDict_Type
+        || tp == &raw mut ffi::PySet_Type
+        || tp == &raw mut ffi::PyFrozenSet_Type
 }
 
 /// Records a write to the whole object.
@@ -292,7 +289,7 @@ unsafe fn attribute_in_place(site: *mut Site, object: *mut ffi::PyObject) {
     unsafe {
         let tp = ffi::Py_TYPE(object);
         if (*site).name.is_null()
-            || (*tp).tp_getattro.map(|f| f as usize) != Some(ffi::PyObject_GenericGetAttr as usize)
+            || (*tp).tp_getattro.map(|f| f as usize) != Some(ffi::PyObject_GenericGetAttr as *const () as usize)
         {
             return;
         }

@@ -403,10 +403,11 @@ fn finish(
 /// Notes that `name` was saved as an artifact by the running unit; gives the unit and its line.
 #[pyfunction]
 fn note_artifact(name: String, value: &Bound<'_, PyAny>) -> Option<(u32, u32)> {
-    let unit = current_unit();
     // SAFETY: the lock is held; the value is alive.
     unsafe {
+        // Without a recording there is no state to find the unit in.
         let recorder = recorder()?;
+        let unit = current_unit();
         let line = recorder.line_of(unit)?;
         let writers = recorder.writers_below(value.as_ptr(), NAME_BUDGET);
         recorder.artifacts.push((name, unit, writers));

@@ -78,7 +78,7 @@ impl Hot {
     /// The words before any recording.
     pub const fn idle() -> Self {
         Self {
-            state: std::ptr::null_mut(),
+            state: &raw mut NO_STATE,
             current: std::ptr::null_mut(),
             unit: NO_UNIT,
             old: std::ptr::null_mut(),
@@ -100,6 +100,9 @@ impl Hot {
         }
     }
 }
+
+/// What stands for the state list before the first recording: no unit runs.
+static mut NO_STATE: *mut ffi::PyObject = std::ptr::null_mut();
 
 static HOT: Shared = Shared(UnsafeCell::new(Hot::idle()));
 
