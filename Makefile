@@ -13,7 +13,7 @@ wheels:  ## Build a wheel for every supported interpreter on this machine into .
 	@tools/build-wheels
 
 demo:  ## Record the example analysis, slice three of its results, verify them, draw the graph.
-	@python=$$(tools/interpreters | head -n 1)
+	@python=$$(tools/interpreters | sed -n 1p)
 	tools/build-wheels "$$python"
 	environment=$$(tools/environment "$$python")
 	tag=$$("$$python" -c 'import sys; print("cp3%d" % sys.version_info[1])')
@@ -27,13 +27,13 @@ bench:  ## What Clew costs, as ratios against the plain program: make bench BENC
 	@tools/bench $(BENCH)
 
 corpus:  ## Programs that nobody here wrote, plain and recorded, and slices of each, run and compared.
-	@python=$$(tools/interpreters | head -n 1)
+	@python=$$(tools/interpreters | sed -n 1p)
 	environment=$$(tools/environment "$$python" bench)
 	tools/build-in-place "$$python"
 	PYTHONPATH=$$PWD/python:$$PWD/tests "$$environment" tests/corpus/run.py $(CORPUS)
 
 hunt:  ## Random programs, sliced and run, for ten minutes; what is wrong is shrunk.
-	@python=$$(tools/interpreters | head -n 1)
+	@python=$$(tools/interpreters | sed -n 1p)
 	environment=$$(tools/environment "$$python")
 	tools/build-in-place "$$python"
 	PYTHONPATH=$$PWD/python:$$PWD/tests "$$environment" tests/hunt.py --seconds 600 $(HUNT)
