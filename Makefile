@@ -15,9 +15,7 @@ wheels:  ## Build a wheel for every supported interpreter on this machine into .
 demo:  ## Record the example analysis, slice three of its results, verify them, draw the graph.
 	@python=$$(tools/interpreters | sed -n 1p)
 	tools/build-wheels "$$python"
-	environment=$$(tools/environment "$$python")
-	tag=$$("$$python" -c 'import sys; print("cp3%d" % sys.version_info[1])')
-	"$$environment" -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall wheels/clew-*-"$$tag"-*.whl
+	environment=$$(tools/installed "$$python")
 	tools/demo "$$(dirname "$$(dirname "$$environment")")"
 
 test:  ## All tests: Rust, then Python on every supported interpreter, each with its own wheel.
