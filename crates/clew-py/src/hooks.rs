@@ -20,6 +20,7 @@ pub mod notes;
 pub mod operate;
 pub mod site;
 pub mod stream;
+pub mod types;
 pub mod wrappers;
 
 use pyo3::ffi;

@@ -12,8 +12,10 @@
 pub mod children;
 pub mod environment;
 pub mod events;
+pub mod families;
 pub mod finish;
 pub mod hidden;
+pub mod inspect;
 pub mod memory;
 pub mod missing;
 pub mod nesting;
@@ -128,7 +130,7 @@ pub struct Recorder {
     pub walks: walk::WalkMemory,
     pub random: outside::RandomState,
     pub hidden: hidden::Hidden,
-    pub types: walk::FamilyMemory,
+    pub types: families::FamilyMemory,
     pub specs: crate::hooks::effects::Specs,
     pub touched_outside: FxHashSet<(u32, u32, clew_trace::WriteKind)>,
     pub ended_by: Option<u32>,

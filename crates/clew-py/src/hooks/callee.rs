@@ -11,8 +11,8 @@ use super::forward;
 use super::heap;
 use super::logged;
 use super::site::Site;
+use crate::recorder::inspect::{text_of, type_name};
 use crate::recorder::units::current_unit;
-use crate::recorder::walk::text_of;
 use crate::recorder::writes::{Strength, WHOLE};
 use crate::recorder::{recorder, Recorder};
 
@@ -120,7 +120,7 @@ unsafe fn identity(callee: *mut ffi::PyObject) -> (usize, bool) {
         if (*tp).tp_flags & ffi::Py_TPFLAGS_TYPE_SUBCLASS != 0 {
             return (callee as usize, true);
         }
-        let name = std::ffi::CStr::from_ptr((*tp).tp_name).to_bytes();
+        let name = type_name(tp);
         let lasting: [&[u8]; 4] = [
             b"numpy.ufunc",
             b"numpy._ArrayFunctionDispatcher",
@@ -287,17 +287,16 @@ pub unsafe fn wrap(site: *mut Site, callee: *mut ffi::PyObject, receiver: *mut f
         if tp == super::forward::forwarder_type() || tp == logged::logged_type() {
             return ffi::Py_NewRef(callee);
         }
+        // A function of a module is no method of it.
+        let is_module = !receiver.is_null() && ffi::PyModule_Check(receiver) != 0;
         let bound = bound_receiver(callee);
-        let receiver =
-            if bound.is_null() || !receiver.is_null() && ffi::PyModule_Check(receiver) == 0 && bound == receiver {
-                if !receiver.is_null() && ffi::PyModule_Check(receiver) != 0 {
-                    std::ptr::null_mut()
-                } else {
-                    receiver
-                }
-            } else {
-                bound
-            };
+        let receiver = if !bound.is_null() {
+            bound
+        } else if is_module {
+            std::ptr::null_mut()
+        } else {
+            receiver
+        };
         let name = if (*site).name.is_null() { None } else { Some(text_of((*site).name)) };
         let spec = spec_of(callee, receiver, name.as_deref());
         let receiver = if receiver.is_null() { state_of(callee) } else { receiver };

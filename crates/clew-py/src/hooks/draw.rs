@@ -9,7 +9,8 @@
 use pyo3::ffi;
 
 use super::effects::flag;
-use crate::recorder::walk::{self, is_atom, Below};
+use crate::recorder::inspect::{is_atom, type_name};
+use crate::recorder::walk::{self, Below};
 use crate::recorder::writes::{Strength, WHOLE};
 use crate::recorder::{observe, recorder};
 use clew_trace::FlowKind;
@@ -41,8 +42,8 @@ unsafe fn is_callback(object: *mut ffi::PyObject) -> bool {
 
 /// Whether the object calls what it was made of.
 unsafe fn calls_another(object: *mut ffi::PyObject) -> bool {
-    // SAFETY: names of types are C strings.
-    let name = unsafe { std::ffi::CStr::from_ptr((*ffi::Py_TYPE(object)).tp_name).to_bytes() };
+    // SAFETY: a live object.
+    let name = unsafe { type_name(ffi::Py_TYPE(object)) };
     matches!(name, b"functools.partial" | b"operator.methodcaller")
 }
 

@@ -9,6 +9,7 @@ use pyo3::types::{PyCFunction, PyDict, PyModule, PyTuple};
 use rustc_hash::FxHashMap;
 
 use crate::recorder::hidden::package_of_name;
+use crate::recorder::inspect::type_name;
 
 /// Bits of a specification; `python/clew/effects/flags.py` holds the same.
 pub mod flag {
@@ -237,7 +238,7 @@ pub unsafe fn quick(tp: *mut ffi::PyTypeObject, name: &str) -> Option<Quick> {
         if tp == &raw mut ffi::PyTuple_Type {
             return Some(Quick::Reads);
         }
-        if super::super::recorder::walk::is_atom(tp) {
+        if super::super::recorder::inspect::is_atom(tp) {
             return Some(Quick::Native);
         }
         if tp == &raw mut ffi::PyByteArray_Type {
@@ -250,7 +251,7 @@ pub unsafe fn quick(tp: *mut ffi::PyTypeObject, name: &str) -> Option<Quick> {
         if tp == &raw mut ffi::PyGen_Type || tp == &raw mut ffi::PyCoro_Type {
             return Some(Quick::Writes);
         }
-        if std::ffi::CStr::from_ptr((*tp).tp_name).to_bytes() == b"collections.deque" {
+        if type_name(tp) == b"collections.deque" {
             return Some(match name {
                 "append" | "appendleft" | "pop" | "popleft" | "clear" | "rotate" | "reverse" | "insert" => {
                     Quick::Writes

@@ -14,11 +14,13 @@ use std::sync::OnceLock;
 use super::collected::Entry;
 use super::effects::{self, flag};
 use super::site::Site;
+use super::types::{make_callable_type, make_type, TypeObject};
 use crate::recorder::events;
+use crate::recorder::inspect::{is_atom, text_of};
 use crate::recorder::units::{current_unit, hot};
 use crate::recorder::walk::Reach;
 use crate::recorder::writes::{Strength, WHOLE};
-use crate::recorder::{hidden, observe, recorder, walk, Recorder, NO_UNIT};
+use crate::recorder::{hidden, observe, recorder, Recorder, NO_UNIT};
 use clew_trace::{Access, ExternalKind, WriteKind};
 
 /// A callable that passes calls on.
@@ -43,69 +45,28 @@ struct Receiver {
 }
 
 struct Types {
-    forwarder: *mut ffi::PyTypeObject,
-    receiver: *mut ffi::PyTypeObject,
+    forwarder: TypeObject,
+    receiver: TypeObject,
 }
-// SAFETY: heap types, used with the interpreter lock held.
-unsafe impl Send for Types {}
-unsafe impl Sync for Types {}
 
 static TYPES: OnceLock<Types> = OnceLock::new();
 
 fn types() -> &'static Types {
-    TYPES.get_or_init(|| {
-        let mut members = [
-            ffi::PyMemberDef {
-                name: c"__vectorcalloffset__".as_ptr(),
-                type_code: ffi::Py_T_PYSSIZET,
-                offset: std::mem::offset_of!(Forwarder, vectorcall) as isize,
-                flags: ffi::Py_READONLY,
-                doc: std::ptr::null(),
-            },
-            // SAFETY: an all-zero entry ends the table.
-            unsafe { std::mem::zeroed() },
-        ];
-        let forwarder = make_type(
+    TYPES.get_or_init(|| Types {
+        forwarder: make_callable_type(
             c"clew._clew.Forwarder",
             size_of::<Forwarder>(),
-            ffi::Py_TPFLAGS_HAVE_VECTORCALL,
-            &mut [
-                ffi::PyType_Slot { slot: ffi::Py_tp_dealloc, pfunc: forwarder_dealloc as *mut _ },
-                ffi::PyType_Slot { slot: ffi::Py_tp_call, pfunc: ffi::PyVectorcall_Call as *mut _ },
-                ffi::PyType_Slot { slot: ffi::Py_tp_getattro, pfunc: forwarder_getattr as *mut _ },
-                ffi::PyType_Slot { slot: ffi::Py_tp_members, pfunc: members.as_mut_ptr().cast() },
-                ffi::PyType_Slot { slot: 0, pfunc: std::ptr::null_mut() },
-            ],
-        );
-        let receiver = make_type(
+            std::mem::offset_of!(Forwarder, vectorcall),
+            forwarder_dealloc,
+            forwarder_getattr,
+        ),
+        receiver: make_type(
             c"clew._clew.Receiver",
             size_of::<Receiver>(),
             0,
-            &mut [
-                ffi::PyType_Slot { slot: ffi::Py_tp_dealloc, pfunc: receiver_dealloc as *mut _ },
-                ffi::PyType_Slot { slot: ffi::Py_tp_getattro, pfunc: receiver_getattr as *mut _ },
-                ffi::PyType_Slot { slot: 0, pfunc: std::ptr::null_mut() },
-            ],
-        );
-        Types { forwarder, receiver }
+            &[(ffi::Py_tp_dealloc, receiver_dealloc as *mut _), (ffi::Py_tp_getattro, receiver_getattr as *mut _)],
+        ),
     })
-}
-
-pub(super) fn make_type(
-    name: &'static std::ffi::CStr,
-    size: usize,
-    flags: std::ffi::c_ulong,
-    slots: &mut [ffi::PyType_Slot],
-) -> *mut ffi::PyTypeObject {
-    let mut spec = ffi::PyType_Spec {
-        name: name.as_ptr(),
-        basicsize: size as i32,
-        itemsize: 0,
-        flags: (ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION | flags) as u32,
-        slots: slots.as_mut_ptr(),
-    };
-    // SAFETY: the specification is complete and lives through the call.
-    unsafe { ffi::PyType_FromSpec(&raw mut spec).cast() }
 }
 
 unsafe extern "C" fn forwarder_dealloc(object: *mut ffi::PyObject) {
@@ -157,7 +118,7 @@ pub unsafe fn forwarder(
         if memory.is_null() {
             return ffi::PyErr_NoMemory();
         }
-        ffi::PyObject_Init(memory.cast(), types().forwarder);
+        ffi::PyObject_Init(memory.cast(), types().forwarder.0);
         (*memory).vectorcall = Some(forward);
         ffi::Py_INCREF(callee);
         (*memory).callee = callee;
@@ -182,7 +143,7 @@ pub unsafe fn receiver(object: *mut ffi::PyObject, site: *mut Site) -> *mut ffi:
         if memory.is_null() {
             return ffi::PyErr_NoMemory();
         }
-        ffi::PyObject_Init(memory.cast(), types().receiver);
+        ffi::PyObject_Init(memory.cast(), types().receiver.0);
         ffi::Py_INCREF(object);
         (*memory).object = object;
         ffi::Py_INCREF(site.cast());
@@ -202,7 +163,7 @@ unsafe extern "C" fn receiver_getattr(object: *mut ffi::PyObject, name: *mut ffi
             ffi::PyObject_GetAttr(inner, name)
         };
         let tp = if method.is_null() { std::ptr::null_mut() } else { ffi::Py_TYPE(method) };
-        if tp.is_null() || tp == super::logged::logged_type() || tp == types().forwarder {
+        if tp.is_null() || tp == super::logged::logged_type() || tp == types().forwarder.0 {
             return method;
         }
         let result = super::callee::wrap(site, method, inner);
@@ -331,7 +292,7 @@ impl Call {
         unsafe {
             for i in 0..self.n_keywords() {
                 let key = ffi::PyTuple_GetItem(self.kwnames, i as isize);
-                if walk::text_of(key) == name {
+                if text_of(key) == name {
                     return Some(self.argument(self.n_args + i));
                 }
             }
@@ -427,7 +388,7 @@ impl Call {
         // SAFETY: arguments are alive through the call.
         unsafe {
             let name = (*self.site).name;
-            let name = if name.is_null() { String::new() } else { walk::text_of(name) };
+            let name = if name.is_null() { String::new() } else { text_of(name) };
             recorder.after_foreign_call(unit, spec_id, &name);
             for (part, snapshot) in before {
                 for object in observe::changed(*part, snapshot) {
@@ -587,7 +548,7 @@ impl Call {
             let n_all = self.n_args + self.n_keywords();
             let parts = std::iter::once(self.receiver).chain((0..n_all).map(|i| self.argument(i)));
             for part in parts.filter(|part| !part.is_null()) {
-                if !walk::is_atom(ffi::Py_TYPE(part)) {
+                if !is_atom(ffi::Py_TYPE(part)) {
                     recorder.read_ambient(unit, part);
                 }
             }
@@ -657,5 +618,5 @@ pub fn is_native(recorder: &Recorder, spec: u32) -> bool {
 
 /// The type of forwarders.
 pub fn forwarder_type() -> *mut ffi::PyTypeObject {
-    types().forwarder
+    types().forwarder.0
 }

@@ -7,8 +7,10 @@ use pyo3::ffi;
 use super::draw;
 use super::erasing;
 use super::site::Site;
+use crate::recorder::families::Family;
+use crate::recorder::inspect::{is_atom, is_named};
 use crate::recorder::units::{current_unit, hot, unit_changed};
-use crate::recorder::walk::{is_atom, Family, Reach};
+use crate::recorder::walk::Reach;
 use crate::recorder::writes::{bit, was_written, Strength, WHOLE};
 use crate::recorder::{recorder, walk, Recorder};
 use clew_trace::FlowKind;
@@ -53,7 +55,7 @@ unsafe fn look_closer(site: &Site, object: *mut ffi::PyObject) {
         }
         match recorder.family(tp) {
             Family::Plain | Family::User => {
-                let is_local = walk::is_named(tp, b"_thread._local") && recorder.in_other_thread();
+                let is_local = is_named(tp, b"_thread._local") && recorder.in_other_thread();
                 let address = if is_local { recorder.address_in_thread(object) } else { object as usize };
                 read_keys(recorder, unit, site, address);
                 // Classes keep what their instances and subclasses do not.

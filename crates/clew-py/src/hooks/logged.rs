@@ -12,6 +12,7 @@ use std::sync::OnceLock;
 
 use super::callee;
 use super::site::Site;
+use super::types::{make_callable_type, make_type, TypeObject};
 use crate::recorder::events::{self, MAX_DEPTH};
 use crate::recorder::recorder;
 
@@ -93,51 +94,27 @@ impl Pool {
 }
 
 struct Types {
-    logged: *mut ffi::PyTypeObject,
-    stand_in: *mut ffi::PyTypeObject,
+    logged: TypeObject,
+    stand_in: TypeObject,
 }
-// SAFETY: heap types, used with the interpreter lock held.
-unsafe impl Send for Types {}
-unsafe impl Sync for Types {}
 
 static TYPES: OnceLock<Types> = OnceLock::new();
 
 fn types() -> &'static Types {
-    TYPES.get_or_init(|| {
-        let mut members = [
-            ffi::PyMemberDef {
-                name: c"__vectorcalloffset__".as_ptr(),
-                type_code: ffi::Py_T_PYSSIZET,
-                offset: std::mem::offset_of!(Logged, vectorcall) as isize,
-                flags: ffi::Py_READONLY,
-                doc: std::ptr::null(),
-            },
-            // SAFETY: an all-zero entry ends the table.
-            unsafe { std::mem::zeroed() },
-        ];
-        let logged = super::forward::make_type(
+    TYPES.get_or_init(|| Types {
+        logged: make_callable_type(
             c"clew._clew.Logged",
             size_of::<Logged>(),
-            ffi::Py_TPFLAGS_HAVE_VECTORCALL,
-            &mut [
-                ffi::PyType_Slot { slot: ffi::Py_tp_dealloc, pfunc: logged_dealloc as *mut _ },
-                ffi::PyType_Slot { slot: ffi::Py_tp_call, pfunc: ffi::PyVectorcall_Call as *mut _ },
-                ffi::PyType_Slot { slot: ffi::Py_tp_getattro, pfunc: logged_getattr as *mut _ },
-                ffi::PyType_Slot { slot: ffi::Py_tp_members, pfunc: members.as_mut_ptr().cast() },
-                ffi::PyType_Slot { slot: 0, pfunc: std::ptr::null_mut() },
-            ],
-        );
-        let stand_in = super::forward::make_type(
+            std::mem::offset_of!(Logged, vectorcall),
+            logged_dealloc,
+            logged_getattr,
+        ),
+        stand_in: make_type(
             c"clew._clew.StandIn",
             size_of::<StandIn>(),
             0,
-            &mut [
-                ffi::PyType_Slot { slot: ffi::Py_tp_dealloc, pfunc: stand_in_dealloc as *mut _ },
-                ffi::PyType_Slot { slot: ffi::Py_tp_getattro, pfunc: stand_in_getattr as *mut _ },
-                ffi::PyType_Slot { slot: 0, pfunc: std::ptr::null_mut() },
-            ],
-        );
-        Types { logged, stand_in }
+            &[(ffi::Py_tp_dealloc, stand_in_dealloc as *mut _), (ffi::Py_tp_getattro, stand_in_getattr as *mut _)],
+        ),
     })
 }
 
@@ -177,7 +154,7 @@ unsafe fn logged(callee: *mut ffi::PyObject, receiver: *mut ffi::PyObject, site:
         if recorder().is_some_and(|recorder| recorder.collected.is_some()) {
             return collected(callee, receiver, site);
         }
-        let made = (*CALLABLES.0.get()).take(types().logged, size_of::<Logged>()).cast::<Logged>();
+        let made = (*CALLABLES.0.get()).take(types().logged.0, size_of::<Logged>()).cast::<Logged>();
         if made.is_null() {
             ffi::Py_DECREF(callee);
             return made.cast();
@@ -257,7 +234,7 @@ pub unsafe fn wrap_receiver(object: *mut ffi::PyObject, site: *mut Site) -> *mut
         if !may_log(site) {
             return ffi::Py_NewRef(object);
         }
-        let made = (*STAND_INS.0.get()).take(types().stand_in, size_of::<StandIn>()).cast::<StandIn>();
+        let made = (*STAND_INS.0.get()).take(types().stand_in.0, size_of::<StandIn>()).cast::<StandIn>();
         if !made.is_null() {
             ffi::Py_INCREF(object);
             (*made).object = object;
@@ -372,5 +349,5 @@ pub unsafe fn user_method(object: *mut ffi::PyObject, name: *mut ffi::PyObject, 
 
 /// The type of callables that log, which need no hook.
 pub fn logged_type() -> *mut ffi::PyTypeObject {
-    types().logged
+    types().logged.0
 }

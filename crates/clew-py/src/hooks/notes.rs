@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 
 use super::operate::{truth_of, OperationFn};
 use super::site::Site;
+use super::types::{make_type, TypeObject};
 use crate::recorder::events;
 use crate::recorder::units::hot;
 use clew_syntax::hooks::Note;
@@ -328,31 +329,17 @@ unsafe extern "C" fn items_next(object: Object) -> Object {
     }
 }
 
-struct TypePointer(*mut ffi::PyTypeObject);
-// SAFETY: a heap type, used with the interpreter lock held.
-unsafe impl Send for TypePointer {}
-unsafe impl Sync for TypePointer {}
-
-static ITEMS: OnceLock<TypePointer> = OnceLock::new();
+static ITEMS: OnceLock<TypeObject> = OnceLock::new();
 
 fn items_type() -> *mut ffi::PyTypeObject {
-    ITEMS
-        .get_or_init(|| {
-            TypePointer(super::forward::make_type(
-                c"clew._clew.Items",
-                size_of::<Items>(),
-                ffi::Py_TPFLAGS_HAVE_GC,
-                &mut [
-                    ffi::PyType_Slot { slot: ffi::Py_tp_dealloc, pfunc: items_dealloc as *mut _ },
-                    ffi::PyType_Slot { slot: ffi::Py_tp_traverse, pfunc: items_traverse as *mut _ },
-                    ffi::PyType_Slot { slot: ffi::Py_tp_clear, pfunc: items_clear as *mut _ },
-                    ffi::PyType_Slot { slot: ffi::Py_tp_iter, pfunc: items_iter as *mut _ },
-                    ffi::PyType_Slot { slot: ffi::Py_tp_iternext, pfunc: items_next as *mut _ },
-                    ffi::PyType_Slot { slot: 0, pfunc: std::ptr::null_mut() },
-                ],
-            ))
-        })
-        .0
+    let slots = [
+        (ffi::Py_tp_dealloc, items_dealloc as *mut _),
+        (ffi::Py_tp_traverse, items_traverse as *mut _),
+        (ffi::Py_tp_clear, items_clear as *mut _),
+        (ffi::Py_tp_iter, items_iter as *mut _),
+        (ffi::Py_tp_iternext, items_next as *mut _),
+    ];
+    ITEMS.get_or_init(|| make_type(c"clew._clew.Items", size_of::<Items>(), ffi::Py_TPFLAGS_HAVE_GC, &slots)).0
 }
 
 unsafe extern "C" fn iterated(site: Object, args: *mut Object, _n: ffi::Py_ssize_t) -> Object {

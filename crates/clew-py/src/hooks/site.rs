@@ -7,6 +7,8 @@
 use pyo3::ffi;
 use std::sync::OnceLock;
 
+use super::types::{make_type, TypeObject};
+
 /// State of one hook. Interpreter-lock protected, like every Python object.
 #[repr(C)]
 pub struct Site {
@@ -58,12 +60,7 @@ pub struct Site {
     pub entered: *mut ffi::PyObject,
 }
 
-struct TypePointer(*mut ffi::PyTypeObject);
-// SAFETY: a heap type is immutable here and used with the interpreter lock held.
-unsafe impl Send for TypePointer {}
-unsafe impl Sync for TypePointer {}
-
-static TYPE: OnceLock<TypePointer> = OnceLock::new();
+static TYPE: OnceLock<TypeObject> = OnceLock::new();
 
 unsafe extern "C" fn site_dealloc(object: *mut ffi::PyObject) {
     // SAFETY: the last reference is gone; fields were initialised by `new`.
@@ -83,22 +80,8 @@ unsafe extern "C" fn site_dealloc(object: *mut ffi::PyObject) {
 
 /// The type of all sites.
 pub fn site_type() -> *mut ffi::PyTypeObject {
-    TYPE.get_or_init(|| {
-        let mut slots = [
-            ffi::PyType_Slot { slot: ffi::Py_tp_dealloc, pfunc: site_dealloc as *mut _ },
-            ffi::PyType_Slot { slot: 0, pfunc: std::ptr::null_mut() },
-        ];
-        let mut spec = ffi::PyType_Spec {
-            name: c"clew._clew.Site".as_ptr(),
-            basicsize: size_of::<Site>() as i32,
-            itemsize: 0,
-            flags: (ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION) as u32,
-            slots: slots.as_mut_ptr(),
-        };
-        // SAFETY: the specification is complete and lives through the call.
-        TypePointer(unsafe { ffi::PyType_FromSpec(&raw mut spec).cast() })
-    })
-    .0
+    let slots = [(ffi::Py_tp_dealloc, site_dealloc as *mut _)];
+    TYPE.get_or_init(|| make_type(c"clew._clew.Site", size_of::<Site>(), 0, &slots)).0
 }
 
 impl Site {

@@ -3,10 +3,10 @@
 #![allow(unsafe_code)]
 
 use pyo3::ffi;
-use std::ffi::CStr;
 
+use crate::recorder::inspect::{base_named, text_of, type_name};
 use crate::recorder::outside::real_path;
-use crate::recorder::walk::{reachable, text_of, Below};
+use crate::recorder::walk::{reachable, Below};
 use crate::recorder::writes::{Strength, WHOLE};
 use crate::recorder::Recorder;
 use clew_trace::{Access, ExternalKind, WriteKind};
@@ -14,16 +14,11 @@ use clew_trace::{Access, ExternalKind, WriteKind};
 /// Objects to look through for a file object (a `csv.writer` refers to its file).
 const REACH: usize = 24;
 
-unsafe fn type_name<'a>(object: *mut ffi::PyObject) -> &'a [u8] {
-    // SAFETY: names of live types are C strings.
-    unsafe { CStr::from_ptr((*ffi::Py_TYPE(object)).tp_name) }.to_bytes()
-}
-
 /// Whether the object is a file that can be written into.
 unsafe fn is_file(object: *mut ffi::PyObject) -> bool {
     // SAFETY: attributes of exact library types; errors are cleared.
     unsafe {
-        match type_name(object) {
+        match type_name(ffi::Py_TYPE(object)) {
             b"_io.BufferedWriter" | b"_io.BufferedRandom" => true,
             b"_io.TextIOWrapper" => {
                 let buffer = ffi::PyObject_GetAttrString(object, c"buffer".as_ptr());
@@ -31,7 +26,7 @@ unsafe fn is_file(object: *mut ffi::PyObject) -> bool {
                     ffi::PyErr_Clear();
                     return true;
                 }
-                let reads_only = type_name(buffer) == b"_io.BufferedReader";
+                let reads_only = type_name(ffi::Py_TYPE(buffer)) == b"_io.BufferedReader";
                 ffi::Py_DECREF(buffer);
                 !reads_only
             }
@@ -52,17 +47,8 @@ unsafe fn is_file(object: *mut ffi::PyObject) -> bool {
 
 /// Whether the object keeps in memory what is written into it, its type being the library's.
 unsafe fn is_memory(object: *mut ffi::PyObject) -> bool {
-    // SAFETY: bases of a live type are live.
-    unsafe {
-        let mut base = ffi::Py_TYPE(object);
-        while !base.is_null() {
-            if matches!(CStr::from_ptr((*base).tp_name).to_bytes(), b"_io.StringIO" | b"_io.BytesIO") {
-                return true;
-            }
-            base = (*base).tp_base;
-        }
-    }
-    false
+    // SAFETY: a live object.
+    unsafe { !base_named(ffi::Py_TYPE(object), |name| matches!(name, b"_io.StringIO" | b"_io.BytesIO")).is_null() }
 }
 
 /// Records that something went to standard output or error: to the terminal, or to what stands for it now.
@@ -97,7 +83,7 @@ pub unsafe fn printed(recorder: &mut Recorder, unit: u32, source: u32, statement
 unsafe fn is_terminal(object: *mut ffi::PyObject) -> bool {
     // SAFETY: attributes of exact library types; errors are cleared.
     unsafe {
-        if type_name(object) != b"_io.TextIOWrapper" {
+        if type_name(ffi::Py_TYPE(object)) != b"_io.TextIOWrapper" {
             return false;
         }
         let name = ffi::PyObject_GetAttrString(object, c"name".as_ptr());

@@ -10,11 +10,13 @@ use pyo3::ffi;
 use std::sync::OnceLock;
 
 use super::site::Site;
+use super::types::{make_type, TypeObject};
 use super::{draw, heap};
 use crate::recorder::hidden::{self, Scope};
+use crate::recorder::inspect::{is_atom, module_of};
+use crate::recorder::recorder;
 use crate::recorder::units::{current_unit, enter_unit};
 use crate::recorder::writes::{Strength, WHOLE};
-use crate::recorder::{recorder, walk};
 
 /// Wraps what is iterated or entered, with the site it belongs to.
 #[repr(C)]
@@ -28,63 +30,50 @@ struct Wrapper {
 }
 
 struct Types {
-    iterator: *mut ffi::PyTypeObject,
-    manager: *mut ffi::PyTypeObject,
+    iterator: TypeObject,
+    manager: TypeObject,
 }
-// SAFETY: heap types, used with the interpreter lock held.
-unsafe impl Send for Types {}
-unsafe impl Sync for Types {}
 
 static TYPES: OnceLock<Types> = OnceLock::new();
 
+static mut METHODS: [ffi::PyMethodDef; 3] = [
+    ffi::PyMethodDef {
+        ml_name: c"__enter__".as_ptr(),
+        ml_meth: ffi::PyMethodDefPointer { PyCFunction: enter },
+        ml_flags: ffi::METH_NOARGS,
+        ml_doc: std::ptr::null(),
+    },
+    ffi::PyMethodDef {
+        ml_name: c"__exit__".as_ptr(),
+        ml_meth: ffi::PyMethodDefPointer { PyCFunction: exit },
+        ml_flags: ffi::METH_VARARGS,
+        ml_doc: std::ptr::null(),
+    },
+    ffi::PyMethodDef::zeroed(),
+];
+
 fn types() -> &'static Types {
     TYPES.get_or_init(|| {
-        let iterator = make_type(
-            c"clew._clew.Iterator",
-            &mut [
-                ffi::PyType_Slot { slot: ffi::Py_tp_dealloc, pfunc: dealloc as *mut _ },
-                ffi::PyType_Slot { slot: ffi::Py_tp_iter, pfunc: ffi::PyObject_SelfIter as *mut _ },
-                ffi::PyType_Slot { slot: ffi::Py_tp_iternext, pfunc: next as *mut _ },
-                ffi::PyType_Slot { slot: 0, pfunc: std::ptr::null_mut() },
-            ],
-        );
-        static mut METHODS: [ffi::PyMethodDef; 3] = [
-            ffi::PyMethodDef {
-                ml_name: c"__enter__".as_ptr(),
-                ml_meth: ffi::PyMethodDefPointer { PyCFunction: enter },
-                ml_flags: ffi::METH_NOARGS,
-                ml_doc: std::ptr::null(),
-            },
-            ffi::PyMethodDef {
-                ml_name: c"__exit__".as_ptr(),
-                ml_meth: ffi::PyMethodDefPointer { PyCFunction: exit },
-                ml_flags: ffi::METH_VARARGS,
-                ml_doc: std::ptr::null(),
-            },
-            ffi::PyMethodDef::zeroed(),
-        ];
-        let manager = make_type(
-            c"clew._clew.Manager",
-            &mut [
-                ffi::PyType_Slot { slot: ffi::Py_tp_dealloc, pfunc: dealloc as *mut _ },
-                ffi::PyType_Slot { slot: ffi::Py_tp_methods, pfunc: (&raw mut METHODS).cast() },
-                ffi::PyType_Slot { slot: 0, pfunc: std::ptr::null_mut() },
-            ],
-        );
-        Types { iterator, manager }
+        let size = size_of::<Wrapper>();
+        Types {
+            iterator: make_type(
+                c"clew._clew.Iterator",
+                size,
+                0,
+                &[
+                    (ffi::Py_tp_dealloc, dealloc as *mut _),
+                    (ffi::Py_tp_iter, ffi::PyObject_SelfIter as *mut _),
+                    (ffi::Py_tp_iternext, next as *mut _),
+                ],
+            ),
+            manager: make_type(
+                c"clew._clew.Manager",
+                size,
+                0,
+                &[(ffi::Py_tp_dealloc, dealloc as *mut _), (ffi::Py_tp_methods, (&raw mut METHODS).cast())],
+            ),
+        }
     })
-}
-
-fn make_type(name: &'static std::ffi::CStr, slots: &mut [ffi::PyType_Slot]) -> *mut ffi::PyTypeObject {
-    let mut spec = ffi::PyType_Spec {
-        name: name.as_ptr(),
-        basicsize: size_of::<Wrapper>() as i32,
-        itemsize: 0,
-        flags: (ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION) as u32,
-        slots: slots.as_mut_ptr(),
-    };
-    // SAFETY: the specification is complete and lives through the call.
-    unsafe { ffi::PyType_FromSpec(&raw mut spec).cast() }
 }
 
 unsafe extern "C" fn dealloc(object: *mut ffi::PyObject) {
@@ -141,7 +130,7 @@ pub unsafe extern "C" fn iterate(site: *mut ffi::PyObject, object: *mut ffi::PyO
     // SAFETY: called by the interpreter with live objects; the site is ours.
     unsafe {
         let tp = ffi::Py_TYPE(object);
-        if walk::is_atom(tp) || tp == &raw mut ffi::PyTuple_Type {
+        if is_atom(tp) || tp == &raw mut ffi::PyTuple_Type {
             return ffi::Py_NewRef(object);
         }
         heap::look(&*site.cast::<Site>(), object);
@@ -150,7 +139,7 @@ pub unsafe extern "C" fn iterate(site: *mut ffi::PyObject, object: *mut ffi::PyO
             return inner;
         }
         let container = if inner == object { std::ptr::null_mut() } else { ffi::Py_NewRef(object) };
-        wrapper(types().iterator, inner, container, site.cast())
+        wrapper(types().iterator.0, inner, container, site.cast())
     }
 }
 
@@ -189,7 +178,7 @@ pub unsafe extern "C" fn manager(site: *mut ffi::PyObject, object: *mut ffi::PyO
             heap::write_whole(site.cast(), object);
             return ffi::Py_NewRef(object);
         }
-        wrapper(types().manager, ffi::Py_NewRef(object), std::ptr::null_mut(), site.cast())
+        wrapper(types().manager.0, ffi::Py_NewRef(object), std::ptr::null_mut(), site.cast())
     }
 }
 
@@ -219,7 +208,7 @@ unsafe extern "C" fn enter(object: *mut ffi::PyObject, _nothing: *mut ffi::PyObj
             return method;
         }
         // Locks and files change nothing that is hidden.
-        let module = walk::module_of(ffi::Py_TYPE((*this).inner));
+        let module = module_of(ffi::Py_TYPE((*this).inner));
         let looks = !matches!(module.as_str(), "_io" | "_thread" | "builtins")
             && recorder().is_some_and(|recorder| recorder.hidden.is_manager_due((*this).site as usize));
         if looks {

@@ -15,8 +15,8 @@ use std::cell::UnsafeCell;
 use std::ffi::CStr;
 use std::path::Path;
 
+use super::inspect::text_of;
 use super::recorder;
-use super::walk::text_of;
 use crate::hooks::site::Site;
 use clew_store::EventFile;
 use clew_trace::log::{flags, EventKind, Keep, LogSite, LogSummary, RawEvent, ValueRef};

@@ -6,6 +6,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
+use super::inspect::is_atom;
 use super::units::{current_unit, hot};
 use super::writes::WHOLE;
 use rustc_hash::FxHashMap;
@@ -64,7 +65,7 @@ impl Recorder {
     pub unsafe fn writers_below(&mut self, value: *mut ffi::PyObject, budget: usize) -> Vec<u32> {
         // SAFETY: as promised.
         unsafe {
-            if (*hot()).n_known == 0 || walk::is_atom(ffi::Py_TYPE(value)) {
+            if (*hot()).n_known == 0 || is_atom(ffi::Py_TYPE(value)) {
                 return Vec::new();
             }
             let mut found = Vec::new();

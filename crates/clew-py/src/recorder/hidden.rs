@@ -16,10 +16,10 @@ pub mod probe;
 
 use pyo3::ffi;
 use rustc_hash::FxHashMap;
-use std::ffi::CStr;
 
+use super::inspect::{is_atom, module_of, type_name};
 use super::units::hot;
-use super::walk::{is_atom, module_of, reachable, Below};
+use super::walk::{reachable, Below};
 use super::writes::{Strength, WHOLE};
 use super::{observe, recorder, Recorder, NO_UNIT};
 use clew_trace::{Access, ExternalId, ExternalKind, FlowKind};
@@ -332,7 +332,7 @@ impl Recorder {
                     ffi::PyErr_Clear();
                     return false;
                 }
-                let text = super::walk::text_of(name);
+                let text = super::inspect::text_of(name);
                 ffi::Py_DECREF(name);
                 text
             } else {
@@ -484,7 +484,7 @@ impl Recorder {
             }
             let tp = ffi::Py_TYPE(result);
             let is_known = self.hidden.doubles.iter().any(|watched| watched.object == result);
-            let is_named = CStr::from_ptr((*tp).tp_name).to_bytes().ends_with(b"Mock");
+            let is_named = type_name(tp).ends_with(b"Mock");
             if is_named && !is_known && module_of(tp) == "unittest.mock" {
                 ffi::Py_INCREF(result);
                 self.hidden.doubles.push(Watched { object: result, snapshot: observe::of(result) });
@@ -540,7 +540,7 @@ pub unsafe fn package_of_object(object: *mut ffi::PyObject) -> String {
             ffi::PyErr_Clear();
             return String::new();
         }
-        let text = super::walk::text_of(name);
+        let text = super::inspect::text_of(name);
         ffi::Py_DECREF(name);
         package_of_name(&text)
     }

@@ -11,8 +11,9 @@ use std::collections::VecDeque;
 use std::ffi::{c_int, c_void};
 use std::hash::Hasher;
 
+use super::families::ArrayHead;
+use super::inspect::{base_named, is_atom};
 use super::units::hot;
-use super::walk::{self, ArrayHead};
 
 /// Objects that one snapshot may visit.
 const BUDGET: usize = 1_500;
@@ -40,7 +41,7 @@ unsafe extern "C" fn visit(object: *mut ffi::PyObject, visit: *mut c_void) -> c_
             } else if tp == &raw mut ffi::PyLong_Type {
                 let mut overflow = 0;
                 visit.hasher.write_i64(ffi::PyLong_AsLongLongAndOverflow(object, &raw mut overflow));
-            } else if !walk::is_atom(tp) {
+            } else if !is_atom(tp) {
                 visit.queue.push_back(object);
             }
         }
@@ -56,7 +57,7 @@ pub unsafe fn worthwhile(object: *mut ffi::PyObject) -> bool {
     // SAFETY: as promised.
     unsafe {
         let tp = ffi::Py_TYPE(object);
-        !walk::is_atom(tp)
+        !is_atom(tp)
             && (*tp).tp_flags & ffi::Py_TPFLAGS_TYPE_SUBCLASS == 0
             && tp != &raw mut ffi::PyFunction_Type
             && tp != &raw mut ffi::PyCFunction_Type
@@ -69,28 +70,22 @@ pub unsafe fn worthwhile(object: *mut ffi::PyObject) -> bool {
 /// # Safety
 /// The interpreter lock is held and `object` is alive.
 pub unsafe fn is_generator(object: *mut ffi::PyObject) -> bool {
-    // SAFETY: bases of a live type are live, and names of types are C strings.
+    let is_random = |name: &[u8]| {
+        matches!(
+            name,
+            b"_random.Random"
+                | b"numpy.random.mtrand.RandomState"
+                | b"numpy.random._generator.Generator"
+                | b"numpy.random.bit_generator.BitGenerator"
+                | b"torch._C.Generator"
+        )
+    };
+    let containers = ffi::Py_TPFLAGS_LIST_SUBCLASS | ffi::Py_TPFLAGS_DICT_SUBCLASS;
+    // SAFETY: a live object.
     unsafe {
-        let mut base = ffi::Py_TYPE(object);
-        if walk::is_atom(base)
-            || (*base).tp_flags & (ffi::Py_TPFLAGS_LIST_SUBCLASS | ffi::Py_TPFLAGS_DICT_SUBCLASS) != 0
-        {
-            return false;
-        }
-        while !base.is_null() {
-            let name = std::ffi::CStr::from_ptr((*base).tp_name).to_bytes();
-            if name == b"_random.Random"
-                || name == b"numpy.random.mtrand.RandomState"
-                || name == b"numpy.random._generator.Generator"
-                || name == b"numpy.random.bit_generator.BitGenerator"
-                || name == b"torch._C.Generator"
-            {
-                return true;
-            }
-            base = (*base).tp_base;
-        }
+        let tp = ffi::Py_TYPE(object);
+        !is_atom(tp) && (*tp).tp_flags & containers == 0 && !base_named(tp, is_random).is_null()
     }
-    false
 }
 
 /// A number that changes when something reachable from `root` does, as far as the budget reaches. Objects that hold the

@@ -10,8 +10,8 @@ use pyo3::prelude::*;
 use std::ffi::{c_char, c_int, c_void, CStr};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::inspect::text_of;
 use super::units::current_unit;
-use super::walk::text_of;
 use super::{recorder, Recorder, NO_UNIT};
 use clew_trace::{Access, ExternalId, ExternalKind, ExternalState, ExternalUse, FlowKind, StatementId, WriteKind};
 

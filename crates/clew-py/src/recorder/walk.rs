@@ -1,4 +1,4 @@
-//! What is reachable from an object, and which object its state belongs to.
+//! What is reachable from an object: deep reads, and writes to the objects that own the state.
 //!
 //! Reachability is the garbage collector's own (`tp_traverse`), so it sees through any C object that takes
 //! part in collection, and calls no user code. It stops at types, modules, code and function globals.
@@ -6,9 +6,11 @@
 #![allow(unsafe_code)]
 
 use pyo3::ffi;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 use std::ffi::{c_int, c_void};
 
+use super::families::Family;
+use super::inspect::{is_atom, is_named};
 use super::units::hot;
 use super::writes::{bit, Strength, WHOLE};
 use super::{recorder, Recorder};
@@ -19,53 +21,6 @@ pub const WALK_BUDGET: usize = 20_000;
 
 /// Objects that one turn of a unit may visit in all its reads; beyond it, it depends on every earlier writer.
 const UNIT_BUDGET: usize = 2_000_000;
-
-/// How the state of a type's objects is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    /// In the object itself and what it refers to.
-    Plain,
-    /// As `Plain`, and every operation on it is user code, whose own hooks tell what it touches.
-    User,
-    /// In a buffer that views share (`numpy.ndarray`).
-    Array,
-    /// In the figure that owns it (matplotlib artists).
-    Figure,
-    /// In arrays inside (pandas objects).
-    Frame,
-    /// In the object that lent its buffer.
-    MemoryView,
-    /// In the object named by its `base` (an element or iterator of an array).
-    Window,
-    /// In memory that any object of `ctypes` may show.
-    Memory,
-}
-
-/// A direct-mapped memory of types' families: a hash table look-up is too slow for a hook.
-pub struct FamilyMemory {
-    slots: [(usize, Family); 256],
-    /// Whether an object of this type has this key as an attribute of its type.
-    attributes: FxHashMap<(usize, u32), bool>,
-}
-
-impl Default for FamilyMemory {
-    fn default() -> Self {
-        Self { slots: [(0, Family::Plain); 256], attributes: FxHashMap::default() }
-    }
-}
-
-impl FamilyMemory {
-    #[inline(always)]
-    fn find(&self, address: usize) -> Option<Family> {
-        let slot = self.slots[(address >> 4) & 255];
-        (slot.0 == address).then_some(slot.1)
-    }
-
-    /// Forgets all (a module of the user was loaded, so that types may be the user's now).
-    pub fn clear(&mut self) {
-        *self = Self::default();
-    }
-}
 
 /// Objects walked since anything new was written, so that a hot call does not walk again.
 pub struct WalkMemory {
@@ -94,27 +49,6 @@ impl WalkMemory {
 
 /// Key under which a thread's own attributes of a shared object are noted for the others.
 const OTHER_THREAD: u32 = u32::MAX;
-
-/// Whether values of this type refer to nothing and never change.
-///
-/// # Safety
-/// `tp` is a live type.
-#[inline]
-pub unsafe fn is_atom(tp: *mut ffi::PyTypeObject) -> bool {
-    // SAFETY: comparing addresses of static types.
-    unsafe {
-        tp == &raw mut ffi::PyLong_Type
-            || tp == &raw mut ffi::PyFloat_Type
-            || tp == &raw mut ffi::PyUnicode_Type
-            || tp == &raw mut ffi::PyBool_Type
-            || tp == ffi::Py_TYPE(ffi::Py_None())
-            || tp == &raw mut ffi::PyComplex_Type
-            || tp == &raw mut ffi::PyBytes_Type
-            || tp == &raw mut ffi::PyRange_Type
-            || tp == &raw mut ffi::PySlice_Type
-            || tp == &raw mut ffi::PyEllipsis_Type
-    }
-}
 
 unsafe extern "C" fn collect(object: *mut ffi::PyObject, into: *mut c_void) -> c_int {
     // SAFETY: `into` is the stack that `referents` passed to `tp_traverse`.
@@ -236,134 +170,6 @@ pub unsafe fn reachable(
 }
 
 impl Recorder {
-    /// The family of a type, found by its module once.
-    ///
-    /// # Safety
-    /// The interpreter lock is held and `tp` is a live type.
-    #[inline]
-    pub unsafe fn family(&mut self, tp: *mut ffi::PyTypeObject) -> Family {
-        match self.types.find(tp as usize) {
-            Some(family) => family,
-            // SAFETY: as promised.
-            None => unsafe { self.find_family(tp) },
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    unsafe fn find_family(&mut self, tp: *mut ffi::PyTypeObject) -> Family {
-        // SAFETY: as promised; errors are cleared.
-        let family = unsafe {
-            if tp == &raw mut ffi::PyMemoryView_Type {
-                Family::MemoryView
-            } else if is_window(tp) {
-                Family::Window
-            } else if !foreign_data(tp).is_null() {
-                Family::Memory
-            } else if (*tp).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE == 0 && !is_ndarray(tp) {
-                Family::Plain
-            } else {
-                match family_by_module(tp) {
-                    Family::Plain if self.is_user_type(tp) => Family::User,
-                    family => family,
-                }
-            }
-        };
-        if family == Family::Array {
-            // SAFETY: the hot words are ours while the lock is held.
-            unsafe {
-                if is_ndarray(tp) {
-                    (*hot()).ndarray = tp;
-                } else {
-                    (*hot()).families = true;
-                }
-            }
-        }
-        self.types.slots[(tp as usize >> 4) & 255] = (tp as usize, family);
-        family
-    }
-
-    /// Whether the type itself has an attribute of the key's name.
-    ///
-    /// # Safety
-    /// The interpreter lock is held and `tp` is a live type.
-    pub unsafe fn is_attribute(&mut self, tp: *mut ffi::PyTypeObject, key: u32) -> bool {
-        if key == WHOLE {
-            return false;
-        }
-        if let Some(&known) = self.types.attributes.get(&(tp as usize, key)) {
-            return known;
-        }
-        let name = &self.key_names[key as usize - 1];
-        // SAFETY: the text is copied; looking up on the type runs no user code.
-        let found = unsafe {
-            let name = ffi::PyUnicode_FromStringAndSize(name.as_ptr().cast(), name.len() as isize);
-            let found = !name.is_null() && !crate::hooks::callee::type_lookup(tp, name).is_null();
-            ffi::Py_XDECREF(name);
-            found
-        };
-        self.types.attributes.insert((tp as usize, key), found);
-        found
-    }
-
-    /// Whether the type and its bases, up to `object`, were made in sources of this recording.
-    unsafe fn is_user_type(&self, tp: *mut ffi::PyTypeObject) -> bool {
-        // SAFETY: bases of a live type are live.
-        unsafe {
-            let mut base = tp;
-            while !base.is_null() && base != &raw mut ffi::PyBaseObject_Type {
-                if (*base).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE == 0 {
-                    return false;
-                }
-                let module = module_of(base);
-                if !self.sources.iter().any(|source| source.module == module) {
-                    return false;
-                }
-                base = (*base).tp_base;
-            }
-        }
-        true
-    }
-
-    /// The object to which the state of `object` belongs (borrowed, alive as long as `object`).
-    ///
-    /// # Safety
-    /// The interpreter lock is held and `object` is alive.
-    pub unsafe fn owner(&mut self, object: *mut ffi::PyObject) -> *mut ffi::PyObject {
-        // SAFETY: as promised.
-        unsafe {
-            match self.family(ffi::Py_TYPE(object)) {
-                Family::Plain | Family::User | Family::Frame => object,
-                Family::Array => {
-                    let base = array_owner(object);
-                    if base == object {
-                        object
-                    } else {
-                        self.owner(base)
-                    }
-                }
-                Family::Window => {
-                    let base = base_of(object);
-                    if base.is_null() || base == object {
-                        object
-                    } else {
-                        self.owner(base)
-                    }
-                }
-                Family::Memory => foreign_data(ffi::Py_TYPE(object)).cast(),
-                Family::Figure => figure_of(object),
-                Family::MemoryView => {
-                    let view = &raw const (*object.cast::<MemoryViewHead>()).view;
-                    if (*view).obj.is_null() || (*view).obj == object {
-                        object
-                    } else {
-                        self.owner((*view).obj)
-                    }
-                }
-            }
-        }
-    }
-
     /// Records that `unit` reads all that is reachable from `object`.
     ///
     /// # Safety
@@ -533,236 +339,12 @@ impl Recorder {
     }
 }
 
-#[repr(C)]
-struct MemoryViewHead {
-    head: ffi::PyVarObject,
-    mbuf: *mut c_void,
-    hash: isize,
-    flags: c_int,
-    exports: isize,
-    view: ffi::Py_buffer,
-}
-
-/// Layout of the start of `PyArrayObject_fields`, part of numpy's stable binary interface.
-#[repr(C)]
-pub struct ArrayHead {
-    head: ffi::PyObject,
-    /// First element.
-    pub data: *mut u8,
-    /// Number of dimensions.
-    pub nd: c_int,
-    /// Length of each.
-    pub dimensions: *mut isize,
-    /// Bytes between elements of each.
-    pub strides: *mut isize,
-    base: *mut ffi::PyObject,
-}
-
-/// Whether the type is numpy's array type itself.
-unsafe fn is_ndarray(tp: *mut ffi::PyTypeObject) -> bool {
-    // SAFETY: `tp_name` of a live type is a C string.
-    unsafe { std::ffi::CStr::from_ptr((*tp).tp_name).to_bytes() == b"numpy.ndarray" }
-}
-
-/// Follows `base` to the object that owns the buffer.
-unsafe fn array_owner(array: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: only called for arrays; a base is kept alive by its view.
-    unsafe {
-        let mut current = array;
-        for _ in 0..64 {
-            let base = (*current.cast::<ArrayHead>()).base;
-            if base.is_null() {
-                return current;
-            }
-            if std::ffi::CStr::from_ptr((*ffi::Py_TYPE(base)).tp_name).to_bytes() == b"numpy.nditer" {
-                return operand_of(base, (*current.cast::<ArrayHead>()).data);
-            }
-            let ndarray = (*hot()).ndarray;
-            if ndarray.is_null() || ffi::PyType_IsSubtype(ffi::Py_TYPE(base), ndarray) == 0 {
-                return base;
-            }
-            current = base;
-        }
-        current
-    }
-}
-
-/// The array in which an iterator over several arrays found the element at `data` (borrowed), or the iterator.
-unsafe fn operand_of(iterator: *mut ffi::PyObject, data: *mut u8) -> *mut ffi::PyObject {
-    // SAFETY: the iterator refers to its operands, which are arrays; errors are cleared.
-    unsafe {
-        let operands = ffi::PyObject_GetAttrString(iterator, c"operands".as_ptr());
-        if operands.is_null() {
-            ffi::PyErr_Clear();
-            return iterator;
-        }
-        let mut found = iterator;
-        for i in 0..ffi::PyTuple_Size(operands) {
-            let operand = ffi::PyTuple_GetItem(operands, i);
-            let head = operand.cast::<ArrayHead>();
-            let (mut first, mut last) = ((*head).data, (*head).data);
-            for axis in 0..(*head).nd as usize {
-                let reach = (*(*head).dimensions.add(axis) - 1) * *(*head).strides.add(axis);
-                if reach < 0 {
-                    first = first.offset(reach);
-                } else {
-                    last = last.offset(reach);
-                }
-            }
-            if first <= data && data <= last {
-                found = operand;
-            }
-        }
-        ffi::Py_DECREF(operands);
-        found
-    }
-}
-
 /// Whether the program has imported a module.
 unsafe fn is_loaded(module: &std::ffi::CStr) -> bool {
     // SAFETY: the module dictionary is alive; errors are cleared.
     unsafe {
         let found = ffi::PyDict_GetItemString(ffi::PyImport_GetModuleDict(), module.as_ptr());
         !found.is_null()
-    }
-}
-
-/// Whether objects of the type show part of an array and name it as their `base`.
-unsafe fn is_window(tp: *mut ffi::PyTypeObject) -> bool {
-    // SAFETY: `tp_name` of a live type is a C string.
-    let name = unsafe { std::ffi::CStr::from_ptr((*tp).tp_name).to_bytes() };
-    matches!(name, b"numpy.void" | b"numpy.flatiter" | b"numpy.record")
-}
-
-/// The attribute `base` (borrowed, alive as long as the object), or null.
-unsafe fn base_of(object: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: the object refers to its base; errors are cleared.
-    unsafe {
-        let base = ffi::PyObject_GetAttrString(object, c"base".as_ptr());
-        if base.is_null() {
-            ffi::PyErr_Clear();
-            return base;
-        }
-        ffi::Py_DECREF(base);
-        if base == ffi::Py_None() {
-            std::ptr::null_mut()
-        } else {
-            base
-        }
-    }
-}
-
-/// The base type of all data of `ctypes`, if the type descends from it.
-unsafe fn foreign_data(tp: *mut ffi::PyTypeObject) -> *mut ffi::PyTypeObject {
-    // SAFETY: bases of a live type are live, and names of types are C strings.
-    unsafe {
-        let mut base = tp;
-        while !base.is_null() {
-            if std::ffi::CStr::from_ptr((*base).tp_name).to_bytes() == b"_ctypes._CData" {
-                return base;
-            }
-            base = (*base).tp_base;
-        }
-        base
-    }
-}
-
-/// The figure of a matplotlib artist, or the artist.
-unsafe fn figure_of(artist: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: errors are cleared; the figure outlives the borrowed use because the artist refers to it.
-    unsafe {
-        let figure = ffi::PyObject_GetAttrString(artist, c"figure".as_ptr());
-        if figure.is_null() {
-            ffi::PyErr_Clear();
-            return artist;
-        }
-        ffi::Py_DECREF(figure);
-        if figure == ffi::Py_None() {
-            artist
-        } else {
-            figure
-        }
-    }
-}
-
-unsafe fn family_by_module(tp: *mut ffi::PyTypeObject) -> Family {
-    // SAFETY: `tp` is live; errors are cleared.
-    unsafe {
-        if is_ndarray(tp) {
-            return Family::Array;
-        }
-        let ndarray = (*hot()).ndarray;
-        if !ndarray.is_null() && ffi::PyType_IsSubtype(tp, ndarray) != 0 {
-            return Family::Array;
-        }
-        let mut base = tp;
-        while !base.is_null() {
-            let module = module_of(base);
-            if module.starts_with("matplotlib.") {
-                return if is_named(tp, b"Artist") { Family::Figure } else { Family::Plain };
-            }
-            if module.starts_with("pandas.") {
-                return Family::Frame;
-            }
-            base = (*base).tp_base;
-        }
-        Family::Plain
-    }
-}
-
-/// Whether the type or one it descends from has this name.
-///
-/// # Safety
-/// `tp` is a live type.
-pub unsafe fn is_named(tp: *mut ffi::PyTypeObject, name: &[u8]) -> bool {
-    // SAFETY: bases of a live type are live, and names of types are C strings.
-    unsafe {
-        let mut base = tp;
-        while !base.is_null() {
-            if std::ffi::CStr::from_ptr((*base).tp_name).to_bytes() == name {
-                return true;
-            }
-            base = (*base).tp_base;
-        }
-    }
-    false
-}
-
-/// `__module__` of a type, or nothing.
-///
-/// # Safety
-/// The interpreter lock is held and `tp` is a live type.
-pub unsafe fn module_of(tp: *mut ffi::PyTypeObject) -> String {
-    // SAFETY: errors are cleared; the string is copied.
-    unsafe {
-        let module = ffi::PyObject_GetAttrString(tp.cast(), c"__module__".as_ptr());
-        if module.is_null() {
-            ffi::PyErr_Clear();
-            return String::new();
-        }
-        let text = text_of(module);
-        ffi::Py_DECREF(module);
-        text
-    }
-}
-
-/// The text of a `str` object, or nothing.
-///
-/// # Safety
-/// The interpreter lock is held and `object` is alive.
-pub unsafe fn text_of(object: *mut ffi::PyObject) -> String {
-    // SAFETY: the buffer belongs to the string and is copied at once.
-    unsafe {
-        if ffi::PyUnicode_Check(object) == 0 {
-            return String::new();
-        }
-        let mut length = 0;
-        let bytes = ffi::PyUnicode_AsUTF8AndSize(object, &raw mut length);
-        if bytes.is_null() {
-            ffi::PyErr_Clear();
-            return String::new();
-        }
-        String::from_utf8_lossy(std::slice::from_raw_parts(bytes.cast::<u8>(), length as usize)).into_owned()
     }
 }
 

@@ -9,7 +9,7 @@ use pyo3::ffi;
 use rustc_hash::FxHashMap;
 use std::ffi::CStr;
 
-use crate::recorder::walk::text_of;
+use crate::recorder::inspect::text_of;
 use clew_trace::log::{Tables, ValueRef};
 
 /// Strings up to this many characters are kept as they are, up to [`MAX_NAMES`] different ones.

@@ -9,9 +9,9 @@ use rustc_hash::FxHasher;
 use std::ffi::CStr;
 use std::hash::Hasher;
 
+use crate::recorder::inspect::text_of;
 use crate::recorder::observe;
 use crate::recorder::outside::attribute_path;
-use crate::recorder::walk::text_of;
 
 /// How the state behind an attribute is turned into a number.
 enum Reading {

@@ -1,0 +1,119 @@
+//! What an object and its type tell of themselves without running user code.
+
+#![allow(unsafe_code)]
+
+use pyo3::ffi;
+use std::ffi::CStr;
+
+/// Whether values of this type refer to nothing and never change.
+///
+/// # Safety
+/// `tp` is a live type.
+#[inline]
+pub unsafe fn is_atom(tp: *mut ffi::PyTypeObject) -> bool {
+    // SAFETY: comparing addresses of static types.
+    unsafe {
+        tp == &raw mut ffi::PyLong_Type
+            || tp == &raw mut ffi::PyFloat_Type
+            || tp == &raw mut ffi::PyUnicode_Type
+            || tp == &raw mut ffi::PyBool_Type
+            || tp == ffi::Py_TYPE(ffi::Py_None())
+            || tp == &raw mut ffi::PyComplex_Type
+            || tp == &raw mut ffi::PyBytes_Type
+            || tp == &raw mut ffi::PyRange_Type
+            || tp == &raw mut ffi::PySlice_Type
+            || tp == &raw mut ffi::PyEllipsis_Type
+    }
+}
+
+/// The name of a type as its maker wrote it (for types of C code with the module before it).
+///
+/// # Safety
+/// `tp` is a live type, and is so as long as the name is used.
+pub unsafe fn type_name<'a>(tp: *mut ffi::PyTypeObject) -> &'a [u8] {
+    // SAFETY: names of live types are C strings.
+    unsafe { CStr::from_ptr((*tp).tp_name) }.to_bytes()
+}
+
+/// The first of the type and those it descends from whose name is accepted, or null.
+///
+/// # Safety
+/// `tp` is a live type.
+pub unsafe fn base_named(tp: *mut ffi::PyTypeObject, accepts: impl Fn(&[u8]) -> bool) -> *mut ffi::PyTypeObject {
+    let mut base = tp;
+    // SAFETY: bases of a live type are live.
+    unsafe {
+        while !base.is_null() && !accepts(type_name(base)) {
+            base = (*base).tp_base;
+        }
+    }
+    base
+}
+
+/// Whether the type or one it descends from has this name.
+///
+/// # Safety
+/// `tp` is a live type.
+pub unsafe fn is_named(tp: *mut ffi::PyTypeObject, name: &[u8]) -> bool {
+    // SAFETY: as promised.
+    unsafe { !base_named(tp, |found| found == name).is_null() }
+}
+
+/// An attribute that the object itself keeps alive (borrowed), or null where it has none or `None`.
+///
+/// # Safety
+/// The interpreter lock is held; `object` is alive and of a library's type, whose attribute runs no user code.
+pub unsafe fn kept_attribute(object: *mut ffi::PyObject, name: &CStr) -> *mut ffi::PyObject {
+    // SAFETY: as promised; errors are cleared.
+    unsafe {
+        let value = ffi::PyObject_GetAttrString(object, name.as_ptr());
+        if value.is_null() {
+            ffi::PyErr_Clear();
+            return value;
+        }
+        ffi::Py_DECREF(value);
+        if value == ffi::Py_None() {
+            std::ptr::null_mut()
+        } else {
+            value
+        }
+    }
+}
+
+/// `__module__` of a type, or nothing.
+///
+/// # Safety
+/// The interpreter lock is held and `tp` is a live type.
+pub unsafe fn module_of(tp: *mut ffi::PyTypeObject) -> String {
+    // SAFETY: errors are cleared; the string is copied.
+    unsafe {
+        let module = ffi::PyObject_GetAttrString(tp.cast(), c"__module__".as_ptr());
+        if module.is_null() {
+            ffi::PyErr_Clear();
+            return String::new();
+        }
+        let text = text_of(module);
+        ffi::Py_DECREF(module);
+        text
+    }
+}
+
+/// The text of a `str` object, or nothing.
+///
+/// # Safety
+/// The interpreter lock is held and `object` is alive.
+pub unsafe fn text_of(object: *mut ffi::PyObject) -> String {
+    // SAFETY: the buffer belongs to the string and is copied at once.
+    unsafe {
+        if ffi::PyUnicode_Check(object) == 0 {
+            return String::new();
+        }
+        let mut length = 0;
+        let bytes = ffi::PyUnicode_AsUTF8AndSize(object, &raw mut length);
+        if bytes.is_null() {
+            ffi::PyErr_Clear();
+            return String::new();
+        }
+        String::from_utf8_lossy(std::slice::from_raw_parts(bytes.cast::<u8>(), length as usize)).into_owned()
+    }
+}
