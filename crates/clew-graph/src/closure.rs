@@ -26,7 +26,7 @@ use crate::effects::Effects;
 use crate::facts::{Facts, MODULE};
 use crate::flow::build::{build, Hidden, HiddenBindings};
 use crate::flow::{Flow, Variable, Version};
-use crate::foreign::Foreign;
+use crate::foreign::{self, Foreign};
 use crate::fresh::Fresh;
 use crate::graph::EdgeKind;
 use crate::imports::Imports;
@@ -128,7 +128,7 @@ impl<'a> Analysis<'a> {
         let plain_classes = classes::plain_classes(&facts);
         let cached = functions::cached(&facts);
         let lambdas = functions::lambdas(&facts);
-        let foreign_mentions = foreign.mentioned(&facts);
+        let foreign_mentions = foreign::mentioned(&facts);
         Self {
             facts,
             fresh,
@@ -164,6 +164,9 @@ impl<'a> Analysis<'a> {
 /// Statements after this one are not part of the slice, unless they run in turns of a common loop.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limit(pub(crate) StatementId);
+
+/// What is kept, why, and the arms of statements that are.
+pub(crate) type Parts = (BTreeSet<StatementId>, BTreeMap<StatementId, Reason>, BTreeSet<(StatementId, Arm)>);
 
 /// A growing slice.
 pub(crate) struct Closure<'p, 'a> {
@@ -370,9 +373,7 @@ impl<'p, 'a> Closure<'p, 'a> {
     }
 
     /// The result.
-    pub(crate) fn into_parts(
-        self,
-    ) -> (BTreeSet<StatementId>, BTreeMap<StatementId, Reason>, BTreeSet<(StatementId, Arm)>) {
+    pub(crate) fn into_parts(self) -> Parts {
         (self.kept, self.reasons, self.arms)
     }
 

@@ -496,7 +496,7 @@ fn touched(table: &SourceTable, text: &str, trace: &RunTrace, executed: &Execute
 }
 
 /// The part of an ascending list whose key is `key`.
-fn range<T, K: Ord>(list: &[T], by: impl Fn(&T) -> K, key: K) -> &[T] {
+fn range<T, K: Ord + Copy>(list: &[T], by: impl Fn(&T) -> K, key: K) -> &[T] {
     let start = list.partition_point(|item| by(item) < key);
     let length = list[start..].partition_point(|item| by(item) <= key);
     &list[start..start + length]

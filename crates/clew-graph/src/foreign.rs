@@ -73,10 +73,10 @@ impl Foreign {
                 let state = facts.trace.externals.get(used.external.index());
                 facts.unit(used.unit) == Some(unit)
                     && matches!(used.access, Access::Write | Access::Update)
-                    && state.is_some_and(|state| state.kind == ExternalKind::File && state.key.ends_with(".py"))
+                    && state.is_some_and(|state| state.kind == ExternalKind::File && is_source(&state.key))
             })
         };
-        let has_written_source = facts.trace.externals.iter().any(|state| state.key.ends_with(".py"));
+        let has_written_source = facts.trace.externals.iter().any(|state| is_source(&state.key));
         let elsewhere = imports_from_elsewhere(facts);
         let mut binders = Vec::new();
         let mut readers = Vec::new();
@@ -175,26 +175,6 @@ impl Foreign {
     /// Whether the name is a builtin that reads names which are not written.
     pub(crate) fn reads_anything(&self, name: NameId) -> bool {
         self.readers.contains(&name)
-    }
-
-    /// Names that imported modules use or mention, other than their local variables: kept text mentions them.
-    pub(crate) fn mentioned(&self, facts: &Facts<'_>) -> Vec<bool> {
-        let is_known = |source: SourceId| {
-            facts.program.tables.get(source.index()).is_some_and(|table| !table.statements.is_empty())
-        };
-        let unknown = facts.trace.entries.iter().any(|entry| !is_known(entry.source));
-        let mut mentioned = vec![unknown; facts.table.names.len()];
-        for table in facts.program.tables.iter().skip(1) {
-            for statement in &table.statements {
-                let uses = statement.uses.iter().filter(|site| site.scope == MODULE).map(|site| site.name);
-                for name in uses.chain(statement.mentions.iter().copied()) {
-                    if let Some(own) = facts.name_id(table.name(name)) {
-                        mentioned[facts.plain(own).index()] = true;
-                    }
-                }
-            }
-        }
-        mentioned
     }
 
     /// What units bind other than by their own text.
@@ -353,4 +333,29 @@ impl Modules {
         }
         found
     }
+}
+
+/// Names that imported modules use or mention, other than their local variables: kept text mentions them.
+pub(crate) fn mentioned(facts: &Facts<'_>) -> Vec<bool> {
+    let is_known =
+        |source: SourceId| facts.program.tables.get(source.index()).is_some_and(|table| !table.statements.is_empty());
+    let unknown = facts.trace.entries.iter().any(|entry| !is_known(entry.source));
+    let mut mentioned = vec![unknown; facts.table.names.len()];
+    for table in facts.program.tables.iter().skip(1) {
+        for statement in &table.statements {
+            let uses = statement.uses.iter().filter(|site| site.scope == MODULE).map(|site| site.name);
+            for name in uses.chain(statement.mentions.iter().copied()) {
+                if let Some(own) = facts.name_id(table.name(name)) {
+                    mentioned[facts.plain(own).index()] = true;
+                }
+            }
+        }
+    }
+    mentioned
+}
+
+/// Whether a file is one that `import` finds: on systems that tell letters apart, `.PY` is none.
+#[allow(clippy::case_sensitive_file_extension_comparisons)]
+fn is_source(path: &str) -> bool {
+    path.ends_with(".py")
 }

@@ -42,7 +42,7 @@ impl Cache {
     }
 
     /// The key of a source: everything that the result depends on.
-    pub fn key(text: &str, filename: &str, options: &Options) -> String {
+    pub fn key(text: &str, filename: &str, options: Options) -> String {
         let mut hasher = blake3::Hasher::new();
         let head = format!("{VERSION} {} {options:?} {}", env!("CARGO_PKG_VERSION"), BUILD);
         for part in [head.as_str(), filename, text] {
@@ -87,7 +87,7 @@ impl Cache {
 
 /// Tells `clew gc` that a file is in use, once a day: it goes by the time of the last change.
 fn renew(path: &Path) {
-    let day = std::time::Duration::from_secs(24 * 3600);
+    let day = std::time::Duration::from_hours(24);
     let age = path.metadata().and_then(|found| found.modified()).map(|changed| changed.elapsed());
     if matches!(age, Ok(Ok(age)) if age > day) {
         if let Ok(file) = std::fs::File::options().append(true).open(path) {

@@ -5,8 +5,6 @@
 //! more to tell, `forward` calls that need attention before and after, `effects`
 //! what foreign code does, `stream` writes into files, `wrappers` iterators and context managers.
 
-#![allow(unsafe_code)]
-
 pub mod callee;
 pub mod collected;
 pub mod draw;
@@ -46,6 +44,7 @@ pub struct Names {
 }
 // SAFETY: immortal objects of this process, used with the interpreter lock held.
 unsafe impl Send for Names {}
+// SAFETY: as above.
 unsafe impl Sync for Names {}
 
 static NAMES: OnceLock<Names> = OnceLock::new();

@@ -305,7 +305,7 @@ fn exchange<'py>(
     let Ok(code) = code.cast::<PyCode>() else {
         return Ok(None);
     };
-    let Ok(name) = arguments.cast::<PyTuple>().and_then(|all| Ok(all.get_item(0))) else {
+    let Ok(name) = arguments.cast::<PyTuple>().map(|all| all.get_item(0)) else {
         return Ok(None);
     };
     let name: String = name?.extract()?;
@@ -390,14 +390,14 @@ pub fn compile_plainly<'py>(source: &Bound<'py, PyAny>, filename: &str) -> PyRes
 /// that is what runs.
 #[pyfunction]
 fn load_main<'py>(
-    load: Bound<'py, PyAny>,
-    source: Bound<'py, PyAny>,
+    load: &Bound<'py, PyAny>,
+    source: &Bound<'py, PyAny>,
     filename: &str,
     detail: &str,
     cache_dir: Option<&str>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let plain = compile_plainly(&source, filename)?;
-    let loaded = load_quietly(&load, &source, filename, "__main__", true, detail, cache_dir);
+    let plain = compile_plainly(source, filename)?;
+    let loaded = load_quietly(load, source, filename, "__main__", true, detail, cache_dir);
     Ok(loaded.unwrap_or(plain))
 }
 

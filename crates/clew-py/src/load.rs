@@ -1,7 +1,5 @@
 //! From source to code that records: rewrite, compile, put the hooks in, put the columns back.
 
-#![allow(unsafe_code)]
-
 use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -128,7 +126,7 @@ fn placeholder_index(constant: &Bound<'_, PyAny>, n_hooks: usize) -> Option<usiz
         unsafe { (ffi::PyComplex_RealAsDouble(constant.as_ptr()), ffi::PyComplex_ImagAsDouble(constant.as_ptr())) };
     let base = PLACEHOLDER_BASE as f64;
     let inside = real == 0.0 && imaginary >= base && imaginary < base + n_hooks as f64;
-    inside.then(|| (imaginary - base) as usize)
+    inside.then_some((imaginary - base) as usize)
 }
 
 /// Names of attributes that the source stores to, so that instances may hide methods of these names.
@@ -173,7 +171,7 @@ fn prepare(
     py: Python<'_>,
     text: &str,
     filename: &str,
-    options: &Options,
+    options: Options,
     cache: Option<&Cache>,
 ) -> PyResult<(Prepared, Py<PyAny>)> {
     let marshal = py.import("marshal")?;
@@ -183,7 +181,7 @@ fn prepare(
             return Ok((prepared, code.unbind()));
         }
     }
-    let rewritten = std::panic::catch_unwind(|| instrument(text, options))
+    let rewritten = std::panic::catch_unwind(|| instrument(text, &options))
         .map_err(|_| PyValueError::new_err("the rewriter failed"))?
         .map_err(|problem| PyValueError::new_err(problem.to_string()))?;
     let compiled = compile_rewritten(py, &rewritten.text, filename)?;
@@ -313,7 +311,7 @@ fn load(
     let minor = py.version_info().minor;
     let options = Options { is_main, detail, minor };
     let cache = cache_dir.map(Cache::at);
-    let done = prepare(py, &text, filename, &options, cache.as_ref())
+    let done = prepare(py, &text, filename, options, cache.as_ref())
         .and_then(|(prepared, code)| install(py, prepared, code.bind(py), text, filename, module, is_main));
     match done {
         Ok(code) => Ok(code),

@@ -122,7 +122,6 @@ pub struct Recorder {
     pub key_names: Vec<String>,
     pub user_codes: FxHashSet<usize>,
     pub notes: Vec<NotedBinding>,
-    pub note_counts: FxHashMap<(u32, u32), u32>,
     pub degraded: Vec<String>,
     pub artifacts: Vec<(String, u32, Vec<u32>)>,
     pub main_thread: usize,

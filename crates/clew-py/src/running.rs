@@ -62,7 +62,7 @@ fn run_program(py: Python<'_>, kind: &str, payload: Bound<'_, PyList>, finish: B
     // A child of fork that ran to the end of the program has no recording of its own.
     if std::process::id() == process {
         let held = call_finish(py, &finish, &namespace, ending.code, cause.as_deref());
-        ending.interrupted |= interrupts_by_default(py) && held.has_pending(libc::SIGINT);
+        ending.interrupted |= interrupts_by_default(py) && signals::is_pending(libc::SIGINT);
         if ending.interrupted {
             // A further Ctrl-C has nothing left to interrupt: the process is about to die by it.
             held.keep();

@@ -75,16 +75,16 @@ pub fn hold() -> Held {
     }
 }
 
-impl Held {
-    /// Whether a signal has arrived meanwhile.
-    pub fn has_pending(&self, signal: c_int) -> bool {
-        // SAFETY: plain data, filled by the call.
-        unsafe {
-            let mut set: libc::sigset_t = std::mem::zeroed();
-            libc::sigpending(&raw mut set) == 0 && libc::sigismember(&raw const set, signal) == 1
-        }
+/// Whether a signal has arrived that is held back.
+pub fn is_pending(signal: c_int) -> bool {
+    // SAFETY: plain data, filled by the call.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigpending(&raw mut set) == 0 && libc::sigismember(&raw const set, signal) == 1
     }
+}
 
+impl Held {
     /// Holds the signals back to the end of the process.
     pub fn keep(self) {
         std::mem::forget(self);

@@ -76,7 +76,7 @@ impl PyStore {
     }
 
     fn __repr__(&self) -> String {
-        format!("Store({:?})", self.store.root())
+        format!("Store({})", self.store.root().display())
     }
 
     #[getter]
@@ -262,6 +262,7 @@ impl PyStore {
         let signal: Arc<Mutex<Option<PyErr>>> = Arc::default();
         let seen = Arc::clone(&signal);
         // Ctrl-C during a long query: the exception that the handler raised is kept and raised from here.
+        #[allow(clippy::redundant_closure_for_method_calls)] // The method itself is not general enough a function.
         let stop = move || match Python::attach(|py| py.check_signals()) {
             Ok(()) => false,
             Err(error) => {

@@ -47,7 +47,9 @@ pub fn list(
                         thread.stack.calls.clone_from(open);
                         thread.open = vec![None; open.len()];
                     }
-                    events.iter().for_each(|event| lister.event(run.thread, &mut thread, event));
+                    for event in events {
+                        lister.event(run.thread, &mut thread, event);
+                    }
                     lister.threads.insert(run.thread, thread);
                 }
             }

@@ -128,7 +128,7 @@ impl Closure<'_, '_> {
     /// Whether nothing but mentions of their names can reach the class's members.
     fn is_plain_class(&self, class: StatementId) -> bool {
         let reflects = |name: &&str| self.facts.name_id(name).is_some_and(|id| self.is_mentioned(id));
-        !REFLECTION.iter().any(|name| reflects(name)) && self.analysis.plain_classes.contains(&class)
+        !REFLECTION.iter().any(reflects) && self.analysis.plain_classes.contains(&class)
     }
 }
 

@@ -458,7 +458,7 @@ unsafe fn defining_type(found: *mut ffi::PyObject) -> *mut ffi::PyTypeObject {
         if found.is_null() || ffi::Py_TYPE(found) != &raw mut ffi::PyMethodDescr_Type {
             return std::ptr::null_mut();
         }
-        *found.cast::<u8>().add(size_of::<ffi::PyObject>()).cast::<*mut ffi::PyTypeObject>()
+        *found.add(1).cast::<*mut ffi::PyTypeObject>()
     }
 }
 
@@ -471,7 +471,7 @@ unsafe fn is_user_attribute(recorder: &Recorder, found: *mut ffi::PyObject) -> b
         }
         if tp == &raw mut ffi::PyClassMethod_Type || tp == &raw mut ffi::PyStaticMethod_Type {
             // Both begin with the callable they wrap.
-            let inner = *found.cast::<u8>().add(size_of::<ffi::PyObject>()).cast::<*mut ffi::PyObject>();
+            let inner = *found.add(1).cast::<*mut ffi::PyObject>();
             return !inner.is_null() && function_is_user(recorder, inner);
         }
         false

@@ -67,7 +67,7 @@ pub const USER: u32 = 1;
 
 /// The specifications met so far.
 pub struct Specs {
-    specs: Vec<Spec>,
+    all: Vec<Spec>,
     by_identity: FxHashMap<usize, u32>,
     resolver: Option<Py<PyAny>>,
     conclude: Option<Py<PyAny>>,
@@ -77,7 +77,7 @@ impl Default for Specs {
     fn default() -> Self {
         use flag::{CONSUMES_ARGUMENTS, OBSERVE, READS_ARGUMENTS, READS_RECEIVER};
         Self {
-            specs: vec![Spec::plain(OBSERVE | READS_RECEIVER | READS_ARGUMENTS | CONSUMES_ARGUMENTS), Spec::plain(0)],
+            all: vec![Spec::plain(OBSERVE | READS_RECEIVER | READS_ARGUMENTS | CONSUMES_ARGUMENTS), Spec::plain(0)],
             by_identity: FxHashMap::default(),
             resolver: None,
             conclude: None,
@@ -88,7 +88,7 @@ impl Default for Specs {
 impl Specs {
     /// The specification with a number.
     pub fn spec(&self, id: u32) -> &Spec {
-        &self.specs[id as usize]
+        &self.all[id as usize]
     }
 
     /// A known callee's specification.
@@ -103,8 +103,8 @@ impl Specs {
 
     /// Adds a specification.
     pub fn add(&mut self, spec: Spec) -> u32 {
-        self.specs.push(spec);
-        self.specs.len() as u32 - 1
+        self.all.push(spec);
+        self.all.len() as u32 - 1
     }
 
     /// The resolver, imported at its first use.

@@ -212,10 +212,8 @@ impl Erasing {
                         }
                 };
                 // SAFETY: the region was found in this code object.
-                if idle
-                    && unsafe { cover(*code, region, opcodes) }
-                    && !matches!(region.condition, Condition::Covered(_))
-                {
+                let covered = idle && unsafe { cover(*code, region, opcodes) };
+                if covered && !matches!(region.condition, Condition::Covered(_)) {
                     self.passing.push((number, index));
                 }
             }
@@ -337,6 +335,7 @@ fn opcodes_here() -> Option<&'static Opcodes> {
 struct TurnType(*mut ffi::PyTypeObject);
 // SAFETY: a heap type, used with the interpreter lock held.
 unsafe impl Send for TurnType {}
+// SAFETY: as above.
 unsafe impl Sync for TurnType {}
 
 /// The type of `S` while units must not begin unnoticed.
@@ -444,6 +443,6 @@ impl Erasing {
     /// For a recording that begins.
     pub fn new(py: Python<'_>) -> PyResult<Self> {
         let (off, iterators_matter) = circumstances(py)?;
-        Ok(Self { off, iterators_matter, ..Self::default() })
+        Ok(Self { iterators_matter, off, ..Self::default() })
     }
 }

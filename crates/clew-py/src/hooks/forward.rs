@@ -383,6 +383,7 @@ impl Call {
         let Some(recorder) = (unsafe { recorder() }) else {
             return;
         };
+        // SAFETY: a site lives as long as the code that calls through it, which is running.
         let (source, statement) = unsafe { ((*self.site).source, (*self.site).statement) };
         recorder.environ_called = false;
         // SAFETY: arguments are alive through the call.

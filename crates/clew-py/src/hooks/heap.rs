@@ -9,6 +9,7 @@ use super::erasing;
 use super::site::Site;
 use crate::recorder::families::Family;
 use crate::recorder::inspect::{is_atom, is_named};
+use crate::recorder::threads::address_in_thread;
 use crate::recorder::units::{current_unit, hot, unit_changed};
 use crate::recorder::walk::Reach;
 use crate::recorder::writes::{bit, was_written, Strength, WHOLE};
@@ -56,7 +57,7 @@ unsafe fn look_closer(site: &Site, object: *mut ffi::PyObject) {
         match recorder.family(tp) {
             Family::Plain | Family::User => {
                 let is_local = is_named(tp, b"_thread._local") && recorder.in_other_thread();
-                let address = if is_local { recorder.address_in_thread(object) } else { object as usize };
+                let address = if is_local { address_in_thread(object) } else { object as usize };
                 read_keys(recorder, unit, site, address);
                 // Classes keep what their instances and subclasses do not.
                 read_bases(recorder, unit, site, tp);

@@ -180,15 +180,12 @@ unsafe extern "C" fn tested(site: Object, args: *mut Object, _n: ffi::Py_ssize_t
     unsafe {
         if let Some(events) = events::current((*site.cast::<Site>()).recording) {
             let value = events.value(*args);
-            match known_truth(*args) {
-                Some(truth) => {
-                    let truth = events.truth(truth);
-                    events.operation(site.cast(), [value, truth, ValueRef::ABSENT], 2);
-                }
-                None => {
-                    let values = [value, ValueRef::ABSENT, ValueRef::ABSENT];
-                    events.note(site.cast(), EventKind::Operation, values, 1, flags::UNFINISHED);
-                }
+            if let Some(truth) = known_truth(*args) {
+                let truth = events.truth(truth);
+                events.operation(site.cast(), [value, truth, ValueRef::ABSENT], 2);
+            } else {
+                let values = [value, ValueRef::ABSENT, ValueRef::ABSENT];
+                events.note(site.cast(), EventKind::Operation, values, 1, flags::UNFINISHED);
             }
         }
         ffi::Py_NewRef(*args)

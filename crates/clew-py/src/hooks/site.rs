@@ -11,6 +11,8 @@ use super::types::{make_type, TypeObject};
 
 /// State of one hook. Interpreter-lock protected, like every Python object.
 #[repr(C)]
+// `event_site` is the event log's word.
+#[allow(clippy::struct_field_names)]
 pub struct Site {
     head: ffi::PyObject,
     /// Its recording, by number.

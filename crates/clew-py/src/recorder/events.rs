@@ -38,6 +38,8 @@ pub struct Events {
     names: Describer,
     /// Threads by the address of their state: its number, which is never used again, and the place of the buffer.
     threads: FxHashMap<usize, (i64, usize)>,
+    // Each stays where it is when there are more: `last_buffer` points at one.
+    #[allow(clippy::vec_box)]
     buffers: Vec<Box<Buffer>>,
     /// Address of the state of the thread that made the last event, and its buffer.
     last_thread: usize,

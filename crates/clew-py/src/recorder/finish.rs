@@ -19,8 +19,6 @@ use clew_trace::{
 
 /// Objects that the walk from one top-level name may visit.
 const NAME_BUDGET: usize = 200_000;
-/// Notes of one name at one statement beyond which only every power of two is taken.
-const FREE_NOTES: u32 = 8;
 
 /// Notes the value of a top-level name that is about to be bound anew.
 ///
@@ -31,19 +29,12 @@ pub unsafe fn note(name: &str, value: *mut ffi::PyObject, until: u32) {
     unsafe {
         current_unit();
         let Some(recorder) = recorder() else { return };
-        let key = (until, recorder.key(name));
-        let count = recorder.note_counts.entry(key).or_insert(0);
-        *count += 1;
-        let count = *count;
         let writers = recorder.writers_below(value, walk::WALK_BUDGET);
         if let Some(noted) = recorder.notes.iter_mut().find(|noted| noted.until == until && noted.name == name) {
             for writer in writers {
                 if !noted.writers.contains(&writer) {
                     noted.writers.push(writer);
                 }
-            }
-            if count > FREE_NOTES && !count.is_power_of_two() {
-                return;
             }
         } else {
             recorder.notes.push(NotedBinding {
@@ -97,10 +88,7 @@ impl Recorder {
 }
 
 /// Statements that ran. Of functions that ran in child processes it is not known what of them did: all of it counts.
-fn executed<'e>(
-    source: &LoadedSource,
-    in_children: impl Iterator<Item = &'e (u32, u32, u32)> + Clone,
-) -> Vec<StatementId> {
+fn executed(source: &LoadedSource, in_children: &[ScopeId]) -> Vec<StatementId> {
     let table = &source.table;
     let mut ran: Vec<bool> = (0..table.statements.len())
         .map(|i| {
@@ -112,7 +100,7 @@ fn executed<'e>(
         })
         .collect();
     for (ran, statement) in ran.iter_mut().zip(&table.statements) {
-        *ran |= in_children.clone().any(|entry| is_within(table, statement.scope, ScopeId(entry.2)));
+        *ran |= in_children.iter().any(|&scope| is_within(table, statement.scope, scope));
     }
     close_coverage(source, &mut ran);
     ran.iter().enumerate().filter(|(_, ran)| **ran).map(|(i, _)| StatementId(i as u32)).collect()
@@ -237,7 +225,7 @@ fn unit_or_none(unit: u32) -> Option<StatementId> {
 fn bindings(py: Python<'_>, globals: &Bound<'_, PyDict>) -> Vec<Binding> {
     let describe = py.import("clew.fingerprint").and_then(|module| module.getattr("describe")).ok();
     let mut all = Vec::new();
-    for (name, value) in globals.copy().iter().flat_map(|copy| copy.iter()) {
+    for (name, value) in globals.copy().iter().flat_map(PyDictMethods::iter) {
         let Ok(name) = name.extract::<String>() else { continue };
         if name.starts_with("__") && name.ends_with("__") {
             continue;
@@ -270,15 +258,17 @@ fn bindings(py: Python<'_>, globals: &Bound<'_, PyDict>) -> Vec<Binding> {
 fn trace_of(recorder: &mut Recorder, bindings: Vec<Binding>) -> RunTrace {
     let in_children = recorder.entries_of_children();
     recorder.entries.extend(in_children.iter().copied());
+    let scopes_of = |number: u32| -> Vec<ScopeId> {
+        in_children.iter().filter(|entry| entry.1 == number).map(|entry| ScopeId(entry.2)).collect()
+    };
     let sources: Vec<SourceRecord> = recorder
         .sources
         .iter()
-        .map(|source| (source, in_children.iter().filter(move |entry| entry.1 == source.number)))
-        .map(|(source, in_children)| SourceRecord {
+        .map(|source| SourceRecord {
             path: source.path.clone(),
             module: source.module.clone(),
             content_hash: blake3::hash(source.text.as_bytes()).to_hex().to_string(),
-            executed: executed(source, in_children),
+            executed: executed(source, &scopes_of(source.number)),
             imported_by: unit_or_none(source.imported_by),
         })
         .collect();

@@ -91,13 +91,15 @@ unsafe fn dealloc(object: *mut ffi::PyObject, original: Option<DeallocFn>, exact
         let Some(original) = original else { return };
         if DEPTH >= MAX_DEPTH && exact {
             ffi::PyObject_GC_UnTrack(object.cast());
-            (*(&raw mut POSTPONED)).push(object);
+            let postponed = &raw mut POSTPONED;
+            (*postponed).push(object);
             return;
         }
         DEPTH += 1;
         original(object);
         DEPTH -= 1;
-        if DEPTH == 0 && !(*(&raw const POSTPONED)).is_empty() {
+        let postponed = &raw const POSTPONED;
+        if DEPTH == 0 && !(*postponed).is_empty() {
             drain();
         }
     }
@@ -107,7 +109,8 @@ unsafe fn dealloc(object: *mut ffi::PyObject, original: Option<DeallocFn>, exact
 unsafe fn drain() {
     // SAFETY: postponed objects have no references and are untracked; each is deallocated once.
     unsafe {
-        while let Some(object) = (*(&raw mut POSTPONED)).pop() {
+        let postponed = &raw mut POSTPONED;
+        while let Some(object) = (*postponed).pop() {
             DEPTH += 1;
             let original = if ffi::Py_TYPE(object) == &raw mut ffi::PyList_Type { LIST_DEALLOC } else { DICT_DEALLOC };
             if let Some(original) = original {

@@ -28,6 +28,7 @@ struct Original {
 }
 // SAFETY: static data of a builtin module, used with the interpreter lock held.
 unsafe impl Send for Original {}
+// SAFETY: as above.
 unsafe impl Sync for Original {}
 
 static ORIGINAL: OnceLock<Option<Original>> = OnceLock::new();

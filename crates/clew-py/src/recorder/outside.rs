@@ -545,7 +545,7 @@ impl RandomState {
             if self.python.is_none() {
                 if let Some(instance) = attribute_path(c"random", &[c"_inst"]) {
                     self.owners[0] = instance as usize;
-                    let state = instance.cast::<u8>().add(size_of::<ffi::PyObject>()).cast::<u32>();
+                    let state = instance.add(1).cast::<u32>();
                     self.python_seen = (*state, *state.add(1), *state.add(TWISTER_WORDS));
                     self.python = Some(state);
                     ffi::Py_DECREF(instance);

@@ -38,13 +38,6 @@ impl Recorder {
         unsafe { ffi::PyThreadState_Get() as usize != self.main_thread }
     }
 
-    /// An address that stands for the running thread's part of an object.
-    pub fn address_in_thread(&self, object: *mut ffi::PyObject) -> usize {
-        // SAFETY: as above.
-        let thread = unsafe { ffi::PyThreadState_Get() as usize };
-        0xC000_0000_0000_0000 | (object as usize ^ thread.rotate_left(20)) & 0x3fff_ffff_ffff_fff0
-    }
-
     /// A thread enters a function of the user's.
     pub fn entered_in_thread(&mut self, unit: u32) {
         for caller in self.threads.callers.clone() {
@@ -103,4 +96,11 @@ fn is_alone() -> bool {
         let first = ffi::PyInterpreterState_ThreadHead(ffi::PyInterpreterState_Get());
         first.is_null() || ffi::PyThreadState_Next(first).is_null()
     }
+}
+
+/// An address that stands for the running thread's part of an object.
+pub fn address_in_thread(object: *mut ffi::PyObject) -> usize {
+    // SAFETY: the lock is held by whoever records, so there is a current thread state.
+    let thread = unsafe { ffi::PyThreadState_Get() as usize };
+    0xC000_0000_0000_0000 | (object as usize ^ thread.rotate_left(20)) & 0x3fff_ffff_ffff_fff0
 }

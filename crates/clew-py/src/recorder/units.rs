@@ -29,6 +29,7 @@ impl RecentWrite {
 }
 
 /// What hooks read on every call. Guarded by the interpreter lock.
+#[allow(clippy::struct_excessive_bools)]
 pub struct Hot {
     /// The items of the state list, or of a dummy when no recording runs.
     pub state: *mut *mut ffi::PyObject,
@@ -75,7 +76,8 @@ struct Shared(UnsafeCell<Hot>);
 unsafe impl Sync for Shared {}
 
 impl Hot {
-    /// The words before any recording.
+    /// The words before any recording. They are a static's: nothing of it is ever on the stack.
+    #[allow(clippy::large_stack_arrays)]
     pub const fn idle() -> Self {
         Self {
             state: &raw mut NO_STATE,

@@ -11,6 +11,7 @@ use std::ffi::{c_int, c_void};
 
 use super::families::Family;
 use super::inspect::{is_atom, is_named};
+use super::threads::address_in_thread;
 use super::units::hot;
 use super::writes::{bit, Strength, WHOLE};
 use super::{recorder, Recorder};
@@ -264,7 +265,7 @@ impl Recorder {
                         (*hot()).families |= !(*object.cast::<ffi::PyTypeObject>()).tp_subclasses.is_null();
                     }
                     if is_named(tp, b"_thread._local") && self.in_other_thread() {
-                        let own = self.address_in_thread(object);
+                        let own = address_in_thread(object);
                         self.write_address(unit, own, key, Strength::Updates);
                         // Looks in any thread must find that there is something to be found.
                         self.write_address(unit, object as usize, OTHER_THREAD, Strength::Replaces);
@@ -355,7 +356,9 @@ unsafe fn is_loaded(module: &std::ffi::CStr) -> bool {
 pub unsafe fn read_deep_now(object: *mut ffi::PyObject, reach: Reach) {
     let unit = super::units::current_unit();
     // SAFETY: as promised.
-    if let Some(recorder) = unsafe { recorder() } {
-        unsafe { recorder.read_deep(unit, object, reach) };
+    unsafe {
+        if let Some(recorder) = recorder() {
+            recorder.read_deep(unit, object, reach);
+        }
     }
 }

@@ -128,7 +128,7 @@ impl<'a> Level<'a> {
             items,
             links,
             turned,
-            layers: Layers { layers: vec![Vec::new(); n_layers], ..Layers::default() },
+            layers: Layers { rows: vec![Vec::new(); n_layers], ..Layers::default() },
             layer_of: Vec::new(),
             item_of: Vec::new(),
             parts: Vec::new(),
@@ -162,7 +162,7 @@ impl<'a> Level<'a> {
         let vertex = self.layer_of.len();
         self.layer_of.push(layer);
         self.item_of.push(item);
-        self.layers.layers[layer].push(vertex);
+        self.layers.rows[layer].push(vertex);
         self.layers.above.push(Vec::new());
         self.layers.below.push(Vec::new());
         vertex
@@ -247,7 +247,7 @@ impl<'a> Level<'a> {
     fn heights(&self, x: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let (mut tops, mut bottoms): (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());
         let mut y: f64 = 0.0;
-        for (i, layer) in self.layers.layers.iter().enumerate() {
+        for (i, layer) in self.layers.rows.iter().enumerate() {
             tops.push(y);
             let mut bottom = y;
             for &vertex in layer {
@@ -268,7 +268,7 @@ impl<'a> Level<'a> {
     /// Whether a layer holds nothing but ends of a cluster, which need no distance.
     fn is_gates(&self, layer: usize) -> bool {
         let gate = |&v: &usize| self.item_of[v].is_some_and(|item| self.items[item].end != End::Free);
-        self.layers.layers.get(layer).is_some_and(|layer| layer.iter().any(gate))
+        self.layers.rows.get(layer).is_some_and(|layer| layer.iter().any(gate))
     }
 
     fn ways(&self, x: &[f64], items: &[Rect], tops: &[f64], bottoms: &[f64]) -> Vec<Vec<Point>> {

@@ -4,7 +4,7 @@
 #[derive(Clone, Debug, Default)]
 pub struct Layers {
     /// Vertices by layer, from left to right.
-    pub layers: Vec<Vec<usize>>,
+    pub rows: Vec<Vec<usize>>,
     /// For each vertex, those it is linked to in the layer above.
     pub above: Vec<Vec<usize>>,
     /// And in the layer below.
@@ -20,7 +20,7 @@ impl Layers {
     /// The place of each vertex in its layer.
     pub fn places(&self) -> Vec<usize> {
         let mut places = vec![0; self.above.len()];
-        for layer in &self.layers {
+        for layer in &self.rows {
             for (place, &vertex) in layer.iter().enumerate() {
                 places[vertex] = place;
             }
@@ -33,7 +33,7 @@ impl Layers {
         self.begin_depth_first();
         let n_links: usize = self.below.iter().map(Vec::len).sum::<usize>() + self.above.len();
         let sweeps = (BUDGET / (n_links * 8).max(1)).clamp(2, 24);
-        let mut best = self.layers.clone();
+        let mut best = self.rows.clone();
         let mut fewest = self.crossings();
         let mut without_gain = 0;
         for sweep in 0..sweeps {
@@ -46,27 +46,29 @@ impl Layers {
             without_gain += 1;
             if crossings < fewest {
                 fewest = crossings;
-                best.clone_from(&self.layers);
+                best.clone_from(&self.rows);
                 without_gain = 0;
             }
         }
-        self.layers = best;
+        self.rows = best;
     }
 
     /// The first order: as a depth-first search from the top meets the vertices.
     fn begin_depth_first(&mut self) {
         let mut layer_of = vec![0; self.above.len()];
-        for (i, layer) in self.layers.iter().enumerate() {
-            layer.iter().for_each(|&vertex| layer_of[vertex] = i);
+        for (i, layer) in self.rows.iter().enumerate() {
+            for &vertex in layer {
+                layer_of[vertex] = i;
+            }
         }
-        let starts: Vec<usize> = self.layers.iter().flatten().copied().collect();
+        let starts: Vec<usize> = self.rows.iter().flatten().copied().collect();
         let mut seen = vec![false; layer_of.len()];
-        self.layers.iter_mut().for_each(Vec::clear);
+        self.rows.iter_mut().for_each(Vec::clear);
         for start in starts {
             let mut waiting = vec![start];
             while let Some(vertex) = waiting.pop() {
                 if !std::mem::replace(&mut seen[vertex], true) {
-                    self.layers[layer_of[vertex]].push(vertex);
+                    self.rows[layer_of[vertex]].push(vertex);
                     waiting.extend(self.below[vertex].iter().rev());
                 }
             }
@@ -74,12 +76,12 @@ impl Layers {
     }
 
     fn sweep(&mut self, downwards: bool) {
-        let n_layers = self.layers.len();
+        let n_layers = self.rows.len();
         let mut places = self.places();
         for i in 1..n_layers {
             let at = if downwards { i } else { n_layers - 1 - i };
             let neighbours = if downwards { &self.above } else { &self.below };
-            let layer = &mut self.layers[at];
+            let layer = &mut self.rows[at];
             let mut medians: Vec<(f64, usize)> = Vec::with_capacity(layer.len());
             let mut fixed: Vec<Option<usize>> = Vec::with_capacity(layer.len());
             for &vertex in layer.iter() {
@@ -107,7 +109,7 @@ impl Layers {
         // A few rounds give nearly all of the gain.
         for _ in 0..3 {
             let mut gained = false;
-            for layer in &mut self.layers {
+            for layer in &mut self.rows {
                 for left in 0..layer.len().saturating_sub(1) {
                     let (a, b) = (layer[left], layer[left + 1]);
                     let now = pair_crossings(&self.above, &places, a, b) + pair_crossings(&self.below, &places, a, b);
@@ -132,7 +134,7 @@ impl Layers {
     pub fn crossings(&self) -> usize {
         let places = self.places();
         let mut total = 0;
-        for pair in self.layers.windows(2) {
+        for pair in self.rows.windows(2) {
             let mut tree = vec![0_usize; pair[1].len() + 1];
             let mut ends: Vec<usize> = Vec::new();
             let mut n_before = 0;

@@ -36,7 +36,7 @@ pub struct Vertices {
 pub fn coordinates(layers: &Layers, vertices: &Vertices) -> Vec<f64> {
     let mut positions = Positions { layers, vertices, x: vec![0.0; vertices.width.len()] };
     positions.begin();
-    let n_layers = layers.layers.len();
+    let n_layers = layers.rows.len();
     for sweep in 0..SWEEPS {
         let last = sweep + 2 >= SWEEPS;
         for i in 0..n_layers {
@@ -50,7 +50,9 @@ pub fn coordinates(layers: &Layers, vertices: &Vertices) -> Vec<f64> {
     positions.straighten();
     let Positions { mut x, .. } = positions;
     let left = x.iter().zip(&vertices.width).map(|(x, width)| x - width / 2.0).fold(f64::INFINITY, f64::min);
-    x.iter_mut().for_each(|x| *x -= left);
+    for x in &mut x {
+        *x -= left;
+    }
     x
 }
 
@@ -69,20 +71,22 @@ impl Positions<'_> {
 
     /// Each layer packed, its middle at 0.
     fn begin(&mut self) {
-        for layer in &self.layers.layers {
+        for layer in &self.layers.rows {
             let mut x = 0.0;
             for (i, &vertex) in layer.iter().enumerate() {
                 x += if i == 0 { 0.0 } else { self.gap(layer[i - 1], vertex) };
                 self.x[vertex] = x;
             }
-            layer.iter().for_each(|&vertex| self.x[vertex] -= x / 2.0);
+            for &vertex in layer {
+                self.x[vertex] -= x / 2.0;
+            }
         }
     }
 
     /// Moves a layer towards the layers above and below.
     fn settle(&mut self, layer: usize, above: bool, below: bool) {
         let layers = self.layers;
-        let layer = &layers.layers[layer];
+        let layer = &layers.rows[layer];
         let mut wanted: Vec<(f64, f64)> = Vec::with_capacity(layer.len());
         for &vertex in layer {
             let mut pulls = Vec::new();
@@ -121,10 +125,12 @@ impl Positions<'_> {
         for _ in 0..WHOLE_ROUNDS {
             for whole in &self.vertices.wholes {
                 let mean = whole.iter().map(|&part| self.x[part]).sum::<f64>() / whole.len() as f64;
-                whole.iter().for_each(|&part| self.x[part] = mean);
+                for &part in whole {
+                    self.x[part] = mean;
+                }
             }
             let layers = self.layers;
-            for layer in &layers.layers {
+            for layer in &layers.rows {
                 let wanted = layer.iter().map(|&vertex| (self.x[vertex], weight[vertex])).collect();
                 self.settle_where(layer, wanted);
             }
@@ -144,8 +150,10 @@ impl Positions<'_> {
     fn straighten(&mut self) {
         let places = self.layers.places();
         let mut layer_of = vec![0; self.x.len()];
-        for (i, layer) in self.layers.layers.iter().enumerate() {
-            layer.iter().for_each(|&vertex| layer_of[vertex] = i);
+        for (i, layer) in self.layers.rows.iter().enumerate() {
+            for &vertex in layer {
+                layer_of[vertex] = i;
+            }
         }
         let passing = &self.vertices.passing;
         for start in 0..self.x.len() {
@@ -157,7 +165,7 @@ impl Positions<'_> {
                 chain.push(next);
             }
             let rooms: Vec<(f64, f64)> =
-                chain.iter().map(|&v| self.room(&self.layers.layers[layer_of[v]], places[v], v)).collect();
+                chain.iter().map(|&v| self.room(&self.layers.rows[layer_of[v]], places[v], v)).collect();
             self.straighten_chain(&chain, &rooms);
         }
     }

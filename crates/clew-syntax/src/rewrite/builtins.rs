@@ -37,15 +37,15 @@ pub(super) struct Known {
     pub(super) rest: Takes,
 }
 
-const fn known(gives: Gives, first: Takes, rest: Takes) -> Option<Known> {
-    Some(Known { gives, first, rest })
+const fn known(gives: Gives, first: Takes, rest: Takes) -> Known {
+    Known { gives, first, rest }
 }
 
 /// What is known of the builtin `name` when it is called with this many positional arguments.
 pub(super) fn builtin(name: &str, arguments: usize) -> Option<Known> {
     use Gives::{Anything, Atomic, Fresh};
     use Takes::{Content, Items, Reference, Shallow};
-    match name {
+    let known = match name {
         "isinstance" | "issubclass" | "callable" | "id" => known(Atomic, Reference, Reference),
         "type" if arguments == 1 => known(Anything, Reference, Reference),
         // The length of a view or a window is that of what it shows.
@@ -70,8 +70,9 @@ pub(super) fn builtin(name: &str, arguments: usize) -> Option<Known> {
         "next" => known(Anything, Items, Reference),
         "iter" if arguments == 1 => known(Anything, Items, Reference),
         _ if is_exception(name) => known(Fresh, Reference, Reference),
-        _ => None,
-    }
+        _ => return None,
+    };
+    Some(known)
 }
 
 /// Builtins that look at the frame of their caller or at its first argument, and so are called as they are.

@@ -18,6 +18,7 @@ use rustc_hash::FxHashMap;
 
 /// What is certain of the object that a variable holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)]
 pub(super) struct Look {
     /// `See` hooks that looked at it, by index; later accesses add their keys to them.
     hooks: Vec<u32>,
@@ -157,8 +158,8 @@ impl Seen {
     }
 
     /// The variable is bound to an object made here.
-    pub(super) fn make(&mut self, variable: Variable, container: Option<Container>) {
-        self.looks.insert(variable, Look { own: true, container, ..Look::default() });
+    pub(super) fn make(&mut self, variable: Variable, container: Container) {
+        self.looks.insert(variable, Look { own: true, container: Some(container), ..Look::default() });
     }
 
     /// The variable is bound to something computed from objects whose content was read here.

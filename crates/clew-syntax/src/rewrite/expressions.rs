@@ -132,9 +132,12 @@ impl<'a> Walker<'a> {
         let last = operation.values.len() - 1;
         for (index, value) in operation.values.iter().enumerate() {
             let need = if index == last { need } else { need.max(Need::Read) };
-            let walk = |this: &mut Self| match index == last && !is_test {
-                true => this.expr(value, need),
-                false => this.truth(value, need, is_test),
+            let walk = |this: &mut Self| {
+                if index == last && !is_test {
+                    this.expr(value, need);
+                } else {
+                    this.truth(value, need, is_test);
+                }
             };
             if index == 0 {
                 walk(self);
@@ -286,7 +289,7 @@ impl<'a> Walker<'a> {
     }
 
     fn formatted(&mut self, expr: &'a Expr, string: &'a ExprFString) {
-        let first = self.first_field(string).filter(|_| self.logs_operations());
+        let first = first_field(string).filter(|_| self.logs_operations());
         let begun = first.map(|first| self.note_hook(first, Note::Begun, "format"));
         let mut fields = Fields { begun, is_first: true };
         let mut parts = |this: &mut Self| {
@@ -303,16 +306,6 @@ impl<'a> Walker<'a> {
             }
             None => parts(self),
         }
-    }
-
-    /// The first field that can have a hook.
-    fn first_field(&self, string: &'a ExprFString) -> Option<&'a Expr> {
-        let parts = string.value.iter().filter_map(|part| match part {
-            FStringPart::FString(part) => Some(&part.elements),
-            FStringPart::Literal(_) => None,
-        });
-        let fields = parts.flat_map(|elements| elements.iter().filter_map(|element| element.as_interpolation()));
-        fields.filter(|field| field.debug_text.is_none()).map(|field| &*field.expression).next()
     }
 
     fn fields(&mut self, elements: &'a InterpolatedStringElements, fields: &mut Fields) {
@@ -349,4 +342,14 @@ fn item_need(need: Need) -> Need {
         Need::Read | Need::Search => Need::Read,
         _ => Need::Value,
     }
+}
+
+/// The first field that can have a hook.
+fn first_field(string: &ExprFString) -> Option<&Expr> {
+    let parts = string.value.iter().filter_map(|part| match part {
+        FStringPart::FString(part) => Some(&part.elements),
+        FStringPart::Literal(_) => None,
+    });
+    let fields = parts.flat_map(|elements| elements.iter().filter_map(|element| element.as_interpolation()));
+    fields.filter(|field| field.debug_text.is_none()).map(|field| &*field.expression).next()
 }

@@ -114,16 +114,16 @@ impl<'a> Walker<'a> {
         self.facts.is_fresh(expr, self.scope, &self.view())
     }
 
-    /// If the expression makes an object that only this activation can reach: the builtin container that it is, if any.
-    pub(super) fn made_container(&self, expr: &Expr) -> Option<Option<Container>> {
+    /// If the expression makes an object that only this activation can reach: the builtin container that it is.
+    pub(super) fn made_container(&self, expr: &Expr) -> Option<Container> {
         match expr {
-            Expr::List(_) | Expr::ListComp(_) => Some(Some(Container::List)),
-            Expr::Dict(_) | Expr::DictComp(_) => Some(Some(Container::Dict)),
-            Expr::Set(_) | Expr::SetComp(_) => Some(Some(Container::Set)),
+            Expr::List(_) | Expr::ListComp(_) => Some(Container::List),
+            Expr::Dict(_) | Expr::DictComp(_) => Some(Container::Dict),
+            Expr::Set(_) | Expr::SetComp(_) => Some(Container::Set),
             Expr::Call(call) => match self.facts.builtin_name(&call.func, self.scope, &self.view())? {
-                "list" | "sorted" => Some(Some(Container::List)),
-                "dict" => Some(Some(Container::Dict)),
-                "set" => Some(Some(Container::Set)),
+                "list" | "sorted" => Some(Container::List),
+                "dict" => Some(Container::Dict),
+                "set" => Some(Container::Set),
                 _ => None,
             },
             _ => None,

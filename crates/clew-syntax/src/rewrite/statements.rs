@@ -210,7 +210,7 @@ impl<'a> Walker<'a> {
     }
 
     fn while_loop(&mut self, stmt: &'a StmtWhile, fragments: &[Fragment]) {
-        self.enter_loop(Kills::of_body(&stmt.body).and_expr(&stmt.test));
+        self.forget_kills(&Kills::of_body(&stmt.body).and_expr(&stmt.test));
         self.test(&stmt.test, stmt.range(), fragments);
         self.finish_loop(&stmt.body, &stmt.orelse);
     }
@@ -219,9 +219,12 @@ impl<'a> Walker<'a> {
         let fragments = if has_header { fragments } else { &[] };
         let iterates = self.in_units() && has_header && !stmt.is_async;
         self.fragments_around(&stmt.iter, fragments, |this| {
-            let walk = |this: &mut Self| match iterates {
-                true => this.iterate(&stmt.iter),
-                false => this.expr(&stmt.iter, Need::Consume),
+            let walk = |this: &mut Self| {
+                if iterates {
+                    this.iterate(&stmt.iter);
+                } else {
+                    this.expr(&stmt.iter, Need::Consume);
+                }
             };
             if stmt.is_async {
                 walk(this);
@@ -231,7 +234,7 @@ impl<'a> Walker<'a> {
         });
         let mut kills = Kills::of_body(&stmt.body).and_expr(&stmt.target);
         kills.suspends |= stmt.is_async;
-        self.enter_loop(kills);
+        self.forget_kills(&kills);
         let before = self.seen.clone();
         self.hook_place = Some(HookPlace::In(&stmt.body));
         self.store(&stmt.target);
@@ -242,10 +245,6 @@ impl<'a> Walker<'a> {
         self.covered_block(&stmt.body);
         self.seen = after;
         self.orelse(&stmt.orelse);
-    }
-
-    fn enter_loop(&mut self, kills: Kills<'a>) {
-        self.forget_kills(&kills);
     }
 
     fn finish_loop(&mut self, body: &'a [Stmt], orelse: &'a [Stmt]) {
@@ -363,7 +362,9 @@ impl<'a> Walker<'a> {
             [target] => self.stored_in(target, &stmt.value, |this| this.assigned_value(&stmt.value, need, target)),
             targets => {
                 self.assigned_value(&stmt.value, need, &targets[0]);
-                targets.iter().for_each(|target| self.store(target));
+                for target in targets {
+                    self.store(target);
+                }
             }
         }
         if let [Expr::Name(name)] = stmt.targets.as_slice() {

@@ -36,7 +36,7 @@ impl<'a> Walker<'a> {
             Expr::Subscript(subscript) => {
                 let key = self.string_key(&subscript.slice);
                 self.target_object(target, &subscript.value, |this| {
-                    this.written_object(&subscript.value, key, Written::Stored)
+                    this.written_object(&subscript.value, key, Written::Stored);
                 });
                 self.subscript_key(&subscript.slice);
             }

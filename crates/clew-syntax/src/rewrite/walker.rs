@@ -299,19 +299,16 @@ impl Walker<'_> {
         let at = expr.start().to_u32();
         let text = format!("{}(", hooks::placeholder(hook));
         let moved = self.moved_start(expr);
-        match moved {
+        if let Some(shown) = moved {
             // What else begins here begins with the bracket, and is shown as it is.
-            Some(shown) => {
-                self.edits.open(at, String::from("("));
-                self.edits.open_shown(at, text, shown);
-            }
-            None => {
-                let blank = if self.follows_word(expr.start()) { " " } else { "" };
-                let text = format!("{blank}{text}");
-                match place {
-                    Some(place) => self.edits.open_shown(at, text, place),
-                    None => self.edits.open(at, text),
-                }
+            self.edits.open(at, String::from("("));
+            self.edits.open_shown(at, text, shown);
+        } else {
+            let blank = if self.follows_word(expr.start()) { " " } else { "" };
+            let text = format!("{blank}{text}");
+            match place {
+                Some(place) => self.edits.open_shown(at, text, place),
+                None => self.edits.open(at, text),
             }
         }
         for (text, shown) in before {
@@ -454,7 +451,7 @@ impl Walker<'_> {
             }
             Fragment::Cover => format!("{}[{}]=1;", coverage(), statement.0),
             Fragment::Entry(scope) => format!("{}[{}]={};", coverage(), statement.0, entry_check(scope)),
-            _ => format!("{};", self.fragment_expression(fragment)),
+            _ => format!("{};", fragment_expression(fragment)),
         }
     }
 
@@ -474,20 +471,20 @@ impl Walker<'_> {
                 let mark = self.hook(Hook::Mark(statement));
                 format!("{}[{}]is not None or {}(0)", coverage(), statement.0, hooks::placeholder(mark))
             }
-            Fragment::WrittenSelf(_) => format!("[{}]", self.fragment_expression(fragment)),
-            _ => self.fragment_expression(fragment),
+            Fragment::WrittenSelf(_) => format!("[{}]", fragment_expression(fragment)),
+            _ => fragment_expression(fragment),
         }
     }
+}
 
-    fn fragment_expression(&self, fragment: Fragment) -> String {
-        match fragment {
-            Fragment::Entry(scope) => entry_check(scope),
-            Fragment::EntryCall(scope) => format!("{}({})", hooks::placeholder(hooks::ENTER), scope.0),
-            Fragment::Call(hook) => format!("{}(0)", hooks::placeholder(hook)),
-            Fragment::WrittenSelf(hook) => format!("{}({SELF})", hooks::placeholder(hook)),
-            Fragment::CallCompared(hook) => format!("{}(0)is True", hooks::placeholder(hook)),
-            Fragment::Unit | Fragment::Cover | Fragment::CoverCompared => String::new(),
-        }
+fn fragment_expression(fragment: Fragment) -> String {
+    match fragment {
+        Fragment::Entry(scope) => entry_check(scope),
+        Fragment::EntryCall(scope) => format!("{}({})", hooks::placeholder(hooks::ENTER), scope.0),
+        Fragment::Call(hook) => format!("{}(0)", hooks::placeholder(hook)),
+        Fragment::WrittenSelf(hook) => format!("{}({SELF})", hooks::placeholder(hook)),
+        Fragment::CallCompared(hook) => format!("{}(0)is True", hooks::placeholder(hook)),
+        Fragment::Unit | Fragment::Cover | Fragment::CoverCompared => String::new(),
     }
 }
 

@@ -33,7 +33,9 @@ pub struct Describer {
 }
 
 impl Describer {
-    /// A describer that knows the constants.
+    /// A describer that knows the constants. It is made once a recording; as the lengths of its arrays are part of
+    /// their types, their places go unchecked.
+    #[allow(clippy::large_stack_arrays)]
     pub fn new() -> Self {
         let mut made = Self {
             ids: FxHashMap::default(),

@@ -6,6 +6,7 @@
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
+use pyo3::Borrowed;
 use rustc_hash::FxHashMap;
 
 use super::Events;
@@ -21,14 +22,12 @@ pub struct Places {
 impl Events {
     /// The number of the site at a line of a file.
     fn place(&mut self, path: &str, line: u32) -> u32 {
-        let source = match self.watched.sources.get(path) {
-            Some(&source) => source,
-            None => {
-                let source = self.add_source(path);
-                self.watched.sources.insert(path.to_owned(), source);
-                source
-            }
-        };
+        let known = self.watched.sources.get(path).copied();
+        let source = known.unwrap_or_else(|| {
+            let source = self.add_source(path);
+            self.watched.sources.insert(path.to_owned(), source);
+            source
+        });
         if let Some(&site) = self.watched.sites.get(&(source, line)) {
             return site;
         }
@@ -47,19 +46,12 @@ fn call_began(path: &str, line: u32, callee: &Bound<'_, PyAny>, arguments: &Boun
         let recorder = recorder().filter(|recorder| !recorder.resolving)?;
         let events = recorder.events.as_mut()?;
         let site = events.place(path, line);
-        let arguments: Vec<*mut ffi::PyObject> = arguments.iter_borrowed().map(|value| value.as_ptr()).collect();
+        let arguments: Vec<*mut ffi::PyObject> = arguments.iter_borrowed().map(Borrowed::as_ptr).collect();
         let name = match callee.cast::<PyString>() {
-            Ok(name) => {
-                let name = events.name(&name.to_string_lossy());
-                events.begin_named(site, name, std::ptr::null_mut(), arguments.as_ptr(), arguments.len());
-                name
-            }
-            Err(_) => {
-                let name = events.foreign(callee.as_ptr());
-                events.begin_named(site, name, std::ptr::null_mut(), arguments.as_ptr(), arguments.len());
-                name
-            }
+            Ok(name) => events.name(&name.to_string_lossy()),
+            Err(_) => events.foreign(callee.as_ptr()),
         };
+        events.begin_named(site, name, std::ptr::null_mut(), arguments.as_ptr(), arguments.len());
         Some((site, name))
     }
 }

@@ -140,7 +140,7 @@ impl Probe {
                 Reading::Content => content(object, &mut hasher),
                 Reading::Shown => shown(object, &mut hasher),
                 Reading::Result(argument) => {
-                    with_result(object, argument, &mut hasher, |found, hasher| content(found, hasher))
+                    with_result(object, argument, &mut hasher, |found, hasher| content(found, hasher));
                 }
                 Reading::ResultAttributes(names) => {
                     with_result(object, None, &mut hasher, |found, hasher| attributes(found, names, hasher));

@@ -189,7 +189,9 @@ impl<'a> Collector<'a, '_> {
                 this.visit_expr(&generator.target);
                 generator.ifs.iter().for_each(|test| this.visit_expr(test));
             }
-            elements.iter().for_each(|element| this.visit_expr(element));
+            for element in elements {
+                this.visit_expr(element);
+            }
         });
     }
 
