@@ -213,7 +213,7 @@ def print_report(report: Report, verbose: bool) -> None:
     for fault in report.faults:
         print(f"RUN      {report.program.name}: {fault}", flush=True)
     for result in report.slices:
-        if result.verdict != "sound":
+        if verbose or result.verdict not in ("sound", "declined"):
             print(
                 f"{result.verdict.upper():8} {report.program.name} [{result.target}]:"
                 f" {result.detail}",

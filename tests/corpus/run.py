@@ -150,8 +150,10 @@ def check(checker: Checker, program: Foreign, arguments: argparse.Namespace) -> 
     if arguments.minimize:
         for result in report.slices:
             if result.verdict == "sound":
-                text = checker.minimized(result.target)
-                result.minimal_size = statements.count(text) if text else None
+                result.minimal = checker.minimized(result.target) or ""
+                result.minimal_size = (
+                    statements.count(result.minimal) if result.minimal else None
+                )
     return report
 
 

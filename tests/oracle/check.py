@@ -28,8 +28,9 @@ _IGNORED = {"__pycache__", ".clew"}
 class Slice:
     """What became of one target.
 
-    `verdict` is `sound`, `unsound`, `refused` or `error`; `large` and `short` are right values from
-    slices that hold a line that should go, or lack one that was thought to matter.
+    `verdict` is `sound`, `unsound`, `refused` or `error`; `declined` is a refusal of a value that
+    no slice can give; `large` and `short` are right values from slices that hold a line that should
+    go, or lack one that was thought to matter.
     """
 
     target: str
@@ -146,7 +147,10 @@ class Checker:
         seconds = time.perf_counter() - start
         if printed.exit == REFUSED:
             leak = "" if not printed.stdout else " (and printed something)"
-            return Slice(target, "refused", _last(printed.stderr) + leak, seconds=seconds)
+            verdict = "declined" if target in program.refuse and not leak else "refused"
+            return Slice(target, verdict, _last(printed.stderr) + leak, seconds=seconds)
+        if target in program.refuse:
+            return Slice(target, "unsound", "not refused", printed.stdout, seconds=seconds)
         if printed.exit != 0 or printed.timed_out:
             return Slice(
                 target, "error", f"exit {printed.exit}: {_last(printed.stderr)}", seconds=seconds

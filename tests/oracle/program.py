@@ -2,8 +2,9 @@
 
 A section is a heading of the second level, prose, one `python` block (the program), and one
 `targets` block: one target a line. Further blocks: `file NAME` (a file beside the program), `keep
-TARGET` and `drop TARGET` (lines that the slice of that target must or must not hold). A `requires`
-block names modules the program imports (`numpy`).
+TARGET` and `drop TARGET` (lines that the slice of that target must or must not hold), `refuse` (targets that are to be
+refused, because their values differ from run to run). A `requires` block names modules the program
+imports (`numpy`).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ class Program:
     files: dict[str, str] = field(default_factory=dict)
     keep: dict[str, list[str]] = field(default_factory=dict)
     drop: dict[str, list[str]] = field(default_factory=dict)
+    refuse: list[str] = field(default_factory=list)
     requires: list[str] = field(default_factory=list)
 
     def write(self, directory: Path, source: str | None = None) -> Path:
@@ -63,6 +65,8 @@ def _add_block(program: Program, info: str, text: str) -> None:
             program.source = text
         case "targets":
             program.targets = [_target(program, line) for line in lines]
+        case "refuse":
+            program.refuse = [_target(program, line) for line in lines]
         case "file":
             program.files[rest] = text
         case "keep" | "drop":

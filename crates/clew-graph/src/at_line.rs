@@ -27,7 +27,7 @@ pub(crate) fn begin<'p, 'a>(analysis: &'p Analysis<'a>, name: &str, line: u32) -
     let mut closure = Closure::new(analysis, Some(limit(facts, id)));
     closure.ask_for(analysis.module.version(Variable(variable.0), point), name);
     let reason = Reason { because: None, kind: EdgeKind::Mutate, name: Some(name.to_owned()) };
-    for writer in writers_at(analysis, variable, id) {
+    for writer in writers_at(analysis, variable, id, point) {
         closure.keep(writer, reason.clone());
     }
     Ok(closure)
@@ -41,7 +41,7 @@ fn point_after(analysis: &Analysis<'_>, id: StatementId) -> Option<Point> {
 }
 
 /// Units that had changed the value by then.
-fn writers_at(analysis: &Analysis<'_>, name: NameId, id: StatementId) -> BTreeSet<StatementId> {
+fn writers_at(analysis: &Analysis<'_>, name: NameId, id: StatementId, point: Point) -> BTreeSet<StatementId> {
     let facts = &analysis.facts;
     let text = facts.name(name);
     let last = limit(facts, id).0;
@@ -71,7 +71,7 @@ fn writers_at(analysis: &Analysis<'_>, name: NameId, id: StatementId) -> BTreeSe
     let hidden = bound_out_of_sight(analysis, name, last, next);
     if !later.is_empty() || hidden {
         // Later changes may have detached parts of the value, or the value noted is another: go by names.
-        writers.extend(changers_by_name(analysis, name, last));
+        writers.extend(changers_by_name(analysis, name, point, last));
     }
     writers
 }
@@ -86,33 +86,38 @@ fn bound_out_of_sight(analysis: &Analysis<'_>, name: NameId, last: StatementId, 
     events.iter().any(|event| event.statement > last && (event.inside_call || !event.kills))
 }
 
-/// Units up to `last` that changed something and use a variable that may share objects with `name`.
-fn changers_by_name(analysis: &Analysis<'_>, name: NameId, last: StatementId) -> BTreeSet<StatementId> {
+/// Units up to `last` that changed something and use a variable that may share objects with what `name` holds at a
+/// point: that binding of it, or one that a statement used which made such a binding.
+fn changers_by_name(analysis: &Analysis<'_>, name: NameId, point: Point, last: StatementId) -> BTreeSet<StatementId> {
     let facts = &analysis.facts;
-    let mut names = BTreeSet::from([name]);
-    let mut work = vec![name];
+    let makers = |name: NameId, point: Point| {
+        let (events, _) = analysis.module.reaching(Variable(name.0), point);
+        events.into_iter().map(move |event| (name, event.statement))
+    };
+    let mut work: Vec<(NameId, StatementId)> = makers(name, point).collect();
+    let mut seen: BTreeSet<(NameId, StatementId)> = work.iter().copied().collect();
     let mut found = BTreeSet::new();
-    while let Some(name) = work.pop() {
-        for &binder in facts.binders(name) {
-            let (_, unit) = facts.home(binder);
-            let statement = facts.statement(binder);
-            let is_definition = matches!(
-                statement.kind,
-                StatementKind::Function | StatementKind::Class | StatementKind::Import | StatementKind::ImportFrom
-            );
-            if unit > last || is_definition || !facts.ran(binder) {
-                continue;
-            }
+    while let Some((name, maker)) = work.pop() {
+        let statement = facts.statement(maker);
+        let is_definition = matches!(
+            statement.kind,
+            StatementKind::Function | StatementKind::Class | StatementKind::Import | StatementKind::ImportFrom
+        );
+        if maker <= last && !is_definition {
             for site in statement.uses.iter().filter(|site| site.scope == MODULE) {
-                if names.insert(site.name) {
-                    work.push(site.name);
+                for place in analysis.module.places(maker) {
+                    work.extend(makers(site.name, place.before).filter(|made| seen.insert(*made)));
                 }
             }
         }
         for &holder in analysis.holders(name) {
             let (scope, unit) = facts.home(holder);
-            if scope == MODULE && unit <= last && changes_something(analysis, unit) {
-                found.insert(unit);
+            let is_before = scope == MODULE && unit <= last && !found.contains(&unit);
+            if is_before && changes_something(analysis, unit) {
+                let mut points = analysis.module.places(unit).map(|place| place.before);
+                if points.any(|point| makers(name, point).any(|made| made == (name, maker))) {
+                    found.insert(unit);
+                }
             }
         }
     }

@@ -5,45 +5,23 @@
 //! so names decide: a statement may run whatever a name in it may stand for. A name stands for the functions and
 //! classes it names, and, where such a function is used as a value, for those it is handed to.
 
-use clew_trace::{NameId, ScopeId, ScopeKind, SourceTable, Statement, StatementId, StatementKind};
+use clew_trace::{NameId, ScopeId, StatementId, StatementKind};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::denoted::{Denoted, Meaning, Site};
 use crate::facts::{region, Facts, Touch};
 use crate::fresh::Fresh;
 use crate::looks;
 use crate::scan::{standing, Standing, TokenKind, Tokens};
-
-/// What a name in a statement denotes: a local variable of one function, or whatever is called so elsewhere
-/// (top-level names of any module, attributes, string keys).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-enum Meaning<'a> {
-    Local(u32, ScopeId, NameId),
-    Named(&'a str),
-}
-
-/// A statement of any source.
-type Site = (u32, StatementId);
-
-/// A function that the run entered.
-struct Entered<'a> {
-    name: &'a str,
-    /// What its name denotes where it is defined.
-    meaning: Meaning<'a>,
-    /// The name of the class around it, for a method.
-    class: Option<&'a str>,
-    parameters: Vec<Meaning<'a>>,
-    /// Whether it changes something that outlives it, beyond the object it initialises.
-    effectful: bool,
-}
 
 /// Names that may stand for functions with effects.
 pub(crate) struct Effects<'f, 'a> {
     facts: &'f Facts<'a>,
     fresh: &'f Fresh,
     sites: FxHashMap<Meaning<'a>, Vec<Site>>,
-    functions: Vec<Entered<'a>>,
-    by_scope: FxHashMap<(u32, ScopeId), usize>,
-    by_meaning: FxHashMap<Meaning<'a>, Vec<usize>>,
+    denoted: Denoted<'f, 'a>,
+    /// Functions that change something that outlives them, beyond the object they initialise.
+    effectful: Vec<bool>,
     dangerous: FxHashSet<Meaning<'a>>,
     returning: FxHashSet<Meaning<'a>>,
     /// Dangerous names whose sites are still to be visited, and names of functions that return dangerous ones.
@@ -57,22 +35,21 @@ pub(crate) struct Effects<'f, 'a> {
 
 impl<'f, 'a> Effects<'f, 'a> {
     pub(crate) fn new(facts: &'f Facts<'a>, fresh: &'f Fresh) -> Self {
+        let denoted = Denoted::new(facts);
         let mut effects = Self {
             facts,
             fresh,
             sites: FxHashMap::default(),
-            functions: Vec::new(),
-            by_scope: FxHashMap::default(),
-            by_meaning: FxHashMap::default(),
+            effectful: vec![false; denoted.functions.len()],
             dangerous: FxHashSet::default(),
             returning: FxHashSet::default(),
             work: Vec::new(),
             returned: Vec::new(),
-            implicit: false,
+            implicit: denoted.has_unknown,
             in_with: false,
+            denoted,
         };
-        effects.collect_functions();
-        if !effects.functions.is_empty() {
+        if !effects.denoted.functions.is_empty() {
             effects.collect_sites();
             effects.start();
             effects.spread();
@@ -82,15 +59,15 @@ impl<'f, 'a> Effects<'f, 'a> {
 
     /// Whether what the statement's own text calls may change something.
     pub(crate) fn calls(&self, id: StatementId) -> bool {
-        if self.functions.is_empty() {
+        if self.denoted.functions.is_empty() {
             return false;
         }
         let facts = self.facts;
         let statement = facts.statement(id);
         let is_definition = matches!(statement.kind, StatementKind::Function | StatementKind::Class);
         let mut uses = statement.uses.iter().filter(|site| !(is_definition && site.delayed));
-        uses.any(|site| self.dangerous.contains(&self.in_scope(0, site.scope, site.name)))
-            || statement.mentions.iter().any(|name| self.dangerous.contains(&self.named(0, *name)))
+        uses.any(|site| self.dangerous.contains(&self.denoted.in_scope(0, site.scope, site.name)))
+            || statement.mentions.iter().any(|name| self.dangerous.contains(&self.denoted.named(0, *name)))
             || self.implicit && statement.may_raise && !is_definition
             || self.in_with && statement.kind == StatementKind::With
     }
@@ -106,7 +83,7 @@ impl<'f, 'a> Effects<'f, 'a> {
         for id in facts.statements().filter(|id| facts.ran(*id)) {
             let binds = facts.statement(id).defines.iter().any(|define| define.scope == scope && define.name == name);
             if binds && facts.home(id).0 != facts.region(scope) {
-                if let Some(function) = self.function_of((0, id)) {
+                if let Some(function) = self.denoted.function_of((0, id)) {
                     self.make_effectful(function);
                 }
             }
@@ -116,73 +93,12 @@ impl<'f, 'a> Effects<'f, 'a> {
 }
 
 impl<'a> Effects<'_, 'a> {
-    fn table(&self, source: u32) -> &'a SourceTable {
-        &self.facts.program.tables[source as usize]
-    }
-
-    fn statement(&self, site: Site) -> &'a Statement {
-        self.table(site.0).statement(site.1)
-    }
-
-    fn named(&self, source: u32, name: NameId) -> Meaning<'a> {
-        let plain = if source == 0 { self.facts.plain(name) } else { name };
-        Meaning::Named(self.table(source).name(plain))
-    }
-
-    fn in_scope(&self, source: u32, scope: ScopeId, name: NameId) -> Meaning<'a> {
-        match self.table(source).scope(scope).kind {
-            ScopeKind::Function => Meaning::Local(source, scope, name),
-            _ => self.named(source, name),
-        }
-    }
-
-    /// What the names in a statement's own text denote, each once.
-    fn held(&self, site: Site) -> Vec<Meaning<'a>> {
-        let statement = self.statement(site);
-        let uses = statement.uses.iter().map(|used| self.in_scope(site.0, used.scope, used.name));
-        let mut held: Vec<_> = uses.chain(statement.mentions.iter().map(|name| self.named(site.0, *name))).collect();
-        held.sort_unstable();
-        held.dedup();
-        held
-    }
-
-    fn function_of(&self, site: Site) -> Option<usize> {
-        let scope = region(self.table(site.0), self.statement(site).scope);
-        self.by_scope.get(&(site.0, scope)).copied()
-    }
-
-    fn collect_functions(&mut self) {
-        let facts = self.facts;
-        for entry in &facts.trace.entries {
-            let (source, scope) = (entry.source.0, entry.scope);
-            let Some(record) = facts.program.tables.get(source as usize).and_then(|t| t.scopes.get(scope.index()))
-            else {
-                // A function of a source without a table: anything may call it, and it may do anything.
-                self.implicit = true;
-                continue;
-            };
-            if record.kind != ScopeKind::Function || self.by_scope.contains_key(&(source, scope)) {
-                continue;
-            }
-            let table = self.table(source);
-            let bound = record.owner.and_then(|owner| table.statement(owner).defines.first());
-            let meaning = bound.map_or(Meaning::Named(&record.name), |d| self.in_scope(source, d.scope, d.name));
-            let around = record.parent.map(|parent| table.scope(parent));
-            let class = around.filter(|around| around.kind == ScopeKind::Class).map(|around| around.name.as_str());
-            let parameters = record.parameters.iter().skip(usize::from(class.is_some()));
-            let parameters = parameters.map(|name| Meaning::Local(source, scope, *name)).collect();
-            self.by_scope.insert((source, scope), self.functions.len());
-            self.by_meaning.entry(meaning).or_default().push(self.functions.len());
-            self.functions.push(Entered { name: &record.name, meaning, class, parameters, effectful: false });
-        }
-    }
-
     fn collect_sites(&mut self) {
         for (source, table) in self.facts.program.tables.iter().enumerate() {
             for index in 0..table.statements.len() as u32 {
                 let site = (source as u32, StatementId(index));
                 if source > 0 || self.facts.ran(site.1) {
-                    for meaning in self.held(site) {
+                    for meaning in self.denoted.held(site) {
                         self.sites.entry(meaning).or_default().push(site);
                     }
                 }
@@ -207,13 +123,13 @@ impl<'a> Effects<'_, 'a> {
                 if source == 0 && !facts.ran(site.1) {
                     continue;
                 }
-                let statement = self.statement(site);
+                let statement = self.denoted.statement(site);
                 let touch = touched.get(&site).copied().unwrap_or_default();
                 if touch.lasts() && statement.uses.iter().any(|used| used.delayed) {
                     // Perhaps a lambda in it did that.
                     self.hand_out(site);
                 }
-                let Some(function) = self.function_of(site) else { continue };
+                let Some(function) = self.denoted.function_of(site) else { continue };
                 let is_user = |name: &str| facts.is_user_function(name);
                 let for_effect = !touch.output && looks::calls_for_effect(text, statement, is_user);
                 let lasts = touch.lasts() || for_effect || looks::stores(text, statement);
@@ -233,8 +149,8 @@ impl<'a> Effects<'_, 'a> {
 
     /// Whether the statement only stores an attribute of the object that its `__init__` was given.
     fn initialises(&self, site: Site, function: usize) -> bool {
-        let entered = &self.functions[function];
-        let statement = self.statement(site);
+        let entered = &self.denoted.functions[function];
+        let statement = self.denoted.statement(site);
         let is_store = matches!(statement.kind, StatementKind::Assign | StatementKind::AnnotatedAssign);
         let is_init = entered.class.is_some() && matches!(entered.name, "__init__" | "__post_init__");
         let Some(text) = self.facts.program.texts.get(site.0 as usize).filter(|_| is_store && is_init) else {
@@ -243,10 +159,10 @@ impl<'a> Effects<'_, 'a> {
         let own = text.get(statement.span.start as usize..statement.span.end as usize).unwrap_or_default();
         let tokens: Vec<_> = Tokens::new(own).take(4).collect();
         let receiver = tokens.first().map(|token| &own[token.start..token.end]);
-        let scope = self.table(site.0).scope(region(self.table(site.0), statement.scope));
+        let scope = self.denoted.table(site.0).scope(region(self.denoted.table(site.0), statement.scope));
         let shape: Vec<TokenKind> = tokens.iter().map(|token| token.kind).collect();
         receiver.is_some()
-            && receiver == scope.parameters.first().map(|first| self.table(site.0).name(*first))
+            && receiver == scope.parameters.first().map(|first| self.denoted.table(site.0).name(*first))
             && matches!(
                 shape.as_slice(),
                 [TokenKind::Name, TokenKind::Mark(b'.'), TokenKind::Name, TokenKind::Mark(b'=' | b':')]
@@ -254,10 +170,10 @@ impl<'a> Effects<'_, 'a> {
     }
 
     fn make_effectful(&mut self, function: usize) {
-        let entered = &mut self.functions[function];
-        if std::mem::replace(&mut entered.effectful, true) {
+        if std::mem::replace(&mut self.effectful[function], true) {
             return;
         }
+        let entered = &self.denoted.functions[function];
         let (name, meaning) = (entered.name, entered.meaning);
         match (name, entered.class) {
             ("__init__" | "__new__" | "__post_init__" | "__init_subclass__" | "__set_name__", Some(class)) => {
@@ -300,11 +216,12 @@ impl<'a> Effects<'_, 'a> {
 
     /// A statement holds a dangerous name.
     fn reach(&mut self, site: Site, meaning: Meaning<'a>) {
-        let statement = self.statement(site);
-        if let Some(function) = self.function_of(site) {
+        let statement = self.denoted.statement(site);
+        if let Some(function) = self.denoted.function_of(site) {
             // What the body of a nested `def` captures is not evaluated by the `def` itself.
             let is_definition = matches!(statement.kind, StatementKind::Function | StatementKind::Class);
-            let evaluates = |u: &clew_trace::Use| !u.delayed && self.in_scope(site.0, u.scope, u.name) == meaning;
+            let evaluates =
+                |u: &clew_trace::Use| !u.delayed && self.denoted.in_scope(site.0, u.scope, u.name) == meaning;
             if !is_definition || statement.uses.iter().any(evaluates) {
                 self.make_effectful(function);
             }
@@ -316,10 +233,10 @@ impl<'a> Effects<'_, 'a> {
 
     /// Whether the statement uses the name other than by calling it.
     fn is_value(&self, site: Site, meaning: Meaning<'a>) -> bool {
-        let header = self.statement(site).header;
+        let header = self.denoted.statement(site).header;
         let text = self.facts.program.texts.get(site.0 as usize);
         let name = match meaning {
-            Meaning::Local(source, _, name) => self.table(source).name(name),
+            Meaning::Local(source, _, name) => self.denoted.table(source).name(name),
             Meaning::Named(name) => name,
         };
         text.and_then(|text| text.get(header.start as usize..header.end as usize))
@@ -329,19 +246,19 @@ impl<'a> Effects<'_, 'a> {
     /// The statement hands a dangerous function on: to the names it binds, the attributes and keys it stores, the
     /// parameters of the functions it calls, or to its caller.
     fn hand_out(&mut self, site: Site) {
-        let statement = self.statement(site);
+        let statement = self.denoted.statement(site);
         for define in &statement.defines {
-            self.danger(self.in_scope(site.0, define.scope, define.name));
+            self.danger(self.denoted.in_scope(site.0, define.scope, define.name));
         }
         match statement.kind {
             StatementKind::Assign | StatementKind::AugmentedAssign | StatementKind::AnnotatedAssign => {
                 for name in &statement.mentions {
-                    self.danger(self.named(site.0, *name));
+                    self.danger(self.denoted.named(site.0, *name));
                 }
             }
             StatementKind::Return => {
-                if let Some(function) = self.function_of(site) {
-                    let meaning = self.functions[function].meaning;
+                if let Some(function) = self.denoted.function_of(site) {
+                    let meaning = self.denoted.functions[function].meaning;
                     if self.returning.insert(meaning) {
                         self.returned.push(meaning);
                     }
@@ -349,9 +266,9 @@ impl<'a> Effects<'_, 'a> {
             }
             _ => {}
         }
-        for meaning in self.held(site) {
-            for function in self.by_meaning.get(&meaning).cloned().unwrap_or_default() {
-                for parameter in self.functions[function].parameters.clone() {
+        for meaning in self.denoted.held(site) {
+            for function in self.denoted.by_meaning.get(&meaning).cloned().unwrap_or_default() {
+                for parameter in self.denoted.functions[function].parameters.clone() {
                     self.danger(parameter);
                 }
             }

@@ -16,7 +16,7 @@ const MAKERS: [&str; 9] =
 /// Methods of builtin containers that change only their receiver.
 ///
 /// Those that go through an argument are not among them: it may be an iterator, which they use up.
-const CHANGERS: [&str; 12] = [
+pub(crate) const CHANGERS: [&str; 12] = [
     "append",
     "insert",
     "pop",
@@ -125,7 +125,7 @@ fn tokens<'a>(facts: &Facts<'a>, id: StatementId) -> (&'a str, Vec<Token>) {
 }
 
 /// Whether the statement is `name = ` a display, or a call of a builtin that makes a container.
-fn makes_container(facts: &Facts<'_>, id: StatementId) -> bool {
+pub(crate) fn makes_container(facts: &Facts<'_>, id: StatementId) -> bool {
     if !matches!(facts.statement(id).kind, StatementKind::Assign | StatementKind::AnnotatedAssign) {
         return false;
     }

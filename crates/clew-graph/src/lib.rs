@@ -12,8 +12,10 @@
 
 mod at_line;
 mod clauses;
+mod clocks;
 mod closure;
 mod criterion;
+mod denoted;
 mod dependencies;
 mod effects;
 mod error;

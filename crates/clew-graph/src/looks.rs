@@ -182,17 +182,29 @@ fn is_keyword(name: &str) -> bool {
     )
 }
 
-/// Whether the statement is a call whose result is dropped, made to something other than user functions alone.
-/// `is_user` tells whether a function of the user was entered under a name.
+/// Whether the statement is a call or an item whose value is dropped, made to something other than user functions
+/// alone. `is_user` tells whether a function of the user was entered under a name.
 pub(crate) fn calls_for_effect(text: &str, statement: &Statement, is_user: impl Fn(&str) -> bool) -> bool {
+    let own = own_text(text, statement);
     statement.kind == StatementKind::Expression
         && !statement.is_docstring
         && statement.may_raise
-        && callees(own_text(text, statement)).iter().any(|called| match called {
-            Called::Name(name) => !is_user(name),
-            Called::Attribute(name) => CHANGERS.contains(name) || !is_user(name),
-            Called::Value => true,
-        })
+        && (looks_up(own)
+            || callees(own).iter().any(|called| match called {
+                Called::Name(name) => !is_user(name),
+                Called::Attribute(name) => CHANGERS.contains(name) || !is_user(name),
+                Called::Value => true,
+            }))
+}
+
+/// Whether the text is `x[k]`: for the sake of what that adds to a dictionary with defaults, or raises.
+fn looks_up(own: &str) -> bool {
+    let tokens = code(own);
+    let Some(last) = tokens.last().filter(|last| last.kind == TokenKind::Mark(b']') && last.depth == 0) else {
+        return false;
+    };
+    let opens = |token: &&Token| token.kind == TokenKind::Mark(b'[') && token.depth == last.depth;
+    tokens.iter().rposition(|token| opens(&token)).is_some_and(|open| open > 0)
 }
 
 #[cfg(test)]
@@ -244,5 +256,6 @@ mod tests {
         let quiet = |text: &str| !calls_for_effect(text, &first(text), |name| name == "mine");
         assert!(quiet("mine(len(x))") && quiet("x.mine()") && quiet("x.y") && quiet("(x)"));
         assert!(!quiet("x.append(1)") && !quiet("mine()(1)") && !quiet("other()"));
+        assert!(!quiet("x[k]") && !quiet("x.y[mine(1)]") && quiet("[x, y]") && quiet("x[0] + 1"));
     }
 }

@@ -4,48 +4,28 @@
 use clew_trace::{Access, ExternalKind, ExternalState, ExternalUse, SourceId, StatementId, StatementKind};
 use std::collections::BTreeSet;
 
+use crate::clocks;
 use crate::closure::Analysis;
-use crate::facts::{region, Facts};
+use crate::facts::Facts;
 use crate::program::Criterion;
 use crate::Error;
-
-/// Names by which text reads a clock.
-const CLOCK_NAMES: [&str; 22] = [
-    "time",
-    "time_ns",
-    "perf_counter",
-    "perf_counter_ns",
-    "monotonic",
-    "monotonic_ns",
-    "process_time",
-    "thread_time",
-    "clock",
-    "now",
-    "today",
-    "utcnow",
-    "localtime",
-    "gmtime",
-    "ctime",
-    "asctime",
-    "strftime",
-    "timestamp",
-    "default_timer",
-    "clock_gettime",
-    "timeit",
-    "Timestamp",
-];
 
 /// Refuses a slice whose statements read what differs from run to run.
 pub(crate) fn check(analysis: &Analysis<'_>, kept: &BTreeSet<StatementId>, criterion: &Criterion) -> Result<(), Error> {
     let facts = &analysis.facts;
+    let mut leak = None;
     for (nth, used) in facts.trace.external_uses.iter().enumerate() {
         let Some(unit) = facts.unit(used.unit).filter(|unit| kept.contains(unit)) else { continue };
         let Some(state) = facts.trace.externals.get(used.external.index()) else { continue };
         let line = facts.statement(unit).first_line;
         let differs = |what: String| Err(Error::Nondeterministic { what, line });
         match state.kind {
-            ExternalKind::Clock if used.access == Access::Read && reads_clock(facts, kept, unit) => {
-                return differs(String::from("the clock"));
+            ExternalKind::Clock if used.access == Access::Read => {
+                let leak = *leak.get_or_insert_with(|| clocks::leak(facts, &analysis.fresh, kept, criterion));
+                if let Some((source, by)) = leak {
+                    let line = if source == 0 { facts.statement(by).first_line } else { line };
+                    return Err(Error::Nondeterministic { what: String::from("the clock"), line });
+                }
             }
             // Libraries draw while they are imported, for names of temporary files and the like.
             ExternalKind::Random
@@ -163,30 +143,6 @@ pub(crate) fn matters(facts: &Facts<'_>, unit: StatementId, state: &ExternalStat
     facts.entries_of(unit).iter().any(|entry| {
         let Some(owner) = facts.owner(entry.scope).filter(|_| entry.source == SourceId(0)) else { return true };
         (owner.0..facts.blocks.end(owner)).map(StatementId).any(makes_text)
-    })
-}
-
-/// Whether kept text of the unit, or of the functions it entered, names a clock.
-fn reads_clock(facts: &Facts<'_>, kept: &BTreeSet<StatementId>, unit: StatementId) -> bool {
-    let names_clock = |id: StatementId| facts.names_in(id).any(|name| CLOCK_NAMES.contains(&facts.name(name)));
-    if names_clock(unit)
-        || kept.range(unit..StatementId(facts.blocks.end(unit))).any(|id| facts.home(*id).1 == unit && names_clock(*id))
-    {
-        return true;
-    }
-    facts.entries_of(unit).iter().any(|entry| {
-        if entry.source == SourceId(0) {
-            let Some(owner) = facts.owner(entry.scope) else { return true };
-            kept.range(owner..StatementId(facts.blocks.end(owner)))
-                .any(|id| facts.home(*id).0 == entry.scope && names_clock(*id))
-        } else {
-            let Some(table) = facts.program.tables.get(entry.source.index()) else { return true };
-            let body = table.statements.iter().filter(|statement| region(table, statement.scope) == entry.scope);
-            body.flat_map(|statement| {
-                statement.uses.iter().map(|site| site.name).chain(statement.mentions.iter().copied())
-            })
-            .any(|name| CLOCK_NAMES.contains(&table.name(name)))
-        }
     })
 }
 

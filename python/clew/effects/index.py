@@ -72,8 +72,7 @@ def function(callee: object, name: str) -> Match:
         module = row[0]
         if getattr(callee, "__module__", None) == module and _qualified(callee) == name:
             return True
-        loaded = sys.modules.get(module)
-        return loaded is not None and vars(loaded).get(name) is callee
+        return _holds(module, name, callee)
 
     return _combine("functions", name, matches)
 
@@ -91,10 +90,20 @@ def method(receiver_type: type, name: str) -> Match:
 def _is_class(cls: type, module: str, name: str) -> bool:
     if cls.__name__ != name:
         return False
-    if cls.__module__ == module:
-        return True
+    return cls.__module__ == module or _holds(module, name, cls)
+
+
+def _holds(module: str, name: str, item: object) -> bool:
+    """Tell whether an imported module has an object under a name."""
     loaded = sys.modules.get(module)
-    return loaded is not None and vars(loaded).get(name) is cls
+    if loaded is None:
+        return False
+    names = vars(loaded)
+    if name in names:
+        return names[name] is item
+    # A package may fetch its names from modules inside it each time that they are asked for.
+    inside = str(getattr(item, "__module__", None)).startswith(f"{module}.")
+    return inside and "__getattr__" in names
 
 
 def _qualified(callee: object) -> object:
