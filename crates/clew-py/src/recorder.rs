@@ -136,6 +136,7 @@ pub struct Recorder {
     pub ignored_prefixes: Vec<String>,
     /// Whether a method of `os.environ` runs, which may look at what it changes.
     pub environ_called: bool,
+    pub variables: environment::Variables,
     pub threads: threads::Threads,
     pub children: children::Children,
     /// Files whose content is mapped into memory.

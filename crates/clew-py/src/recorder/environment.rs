@@ -9,9 +9,22 @@ use pyo3::ffi;
 
 use super::{Recorder, NO_UNIT};
 use clew_trace::{Access, ExternalId, ExternalKind};
+use rustc_hash::FxHashMap;
+use std::ffi::OsString;
 
 /// Stands for all variables.
 pub const ALL: &str = "*";
+
+/// What variables were before the units that changed them last began to.
+pub type Variables = FxHashMap<ExternalId, Former>;
+
+/// What a variable was before a unit changed it.
+pub struct Former {
+    unit: u32,
+    value: Option<OsString>,
+    /// Who had written it.
+    writer: u32,
+}
 
 /// `os.environ` (borrowed: the module keeps it), or null.
 pub fn find() -> *mut ffi::PyObject {
@@ -39,6 +52,30 @@ impl Recorder {
             let outside = &self.outside[index];
             if outside.state.kind == ExternalKind::Environment && outside.writer != NO_UNIT {
                 self.outside_access(unit, ExternalId(index as u32), Access::Read);
+            }
+        }
+    }
+
+    /// `unit` is about to set a variable, or to remove it if there is no value.
+    ///
+    /// Who puts back what was there has changed nothing.
+    pub fn change_variable(&mut self, unit: u32, name: &str, value: Option<&str>) {
+        let id = self.external(ExternalKind::Environment, name);
+        let writer = self.outside[id.index()].writer;
+        if self.variables.get(&id).is_none_or(|former| former.unit != unit) {
+            self.variables.insert(id, Former { unit, value: std::env::var_os(name), writer });
+        }
+        // A method may look at the variable before it sets it.
+        let replaces = value.is_some() && !self.environ_called;
+        self.outside_access(unit, id, if replaces { Access::Write } else { Access::Update });
+        let former = self.variables.get(&id).filter(|former| former.value.as_deref() == value.map(AsRef::as_ref));
+        if let Some(former) = former.filter(|_| unit != NO_UNIT) {
+            self.outside[id.index()].writer = former.writer;
+            let changes = [Access::Write, Access::Update];
+            self.outside_uses
+                .retain(|used| used.unit.0 != unit || used.external != id || !changes.contains(&used.access));
+            for access in changes {
+                self.outside_seen.remove(&(unit, id.0, access));
             }
         }
     }

@@ -71,7 +71,8 @@ unsafe extern "C" fn missing(dictionary: *mut ffi::PyObject, key: *mut ffi::PyOb
         let value = (original.function)(dictionary, key);
         if !value.is_null() {
             let unit = current_unit();
-            if let Some(recorder) = recorder() {
+            // Libraries fill dictionaries of their own while they are imported (`typing` notes overloads).
+            if let Some(recorder) = recorder().filter(|recorder| !recorder.imports_library(unit)) {
                 recorder.write(unit, dictionary, WHOLE, Strength::Updates);
             }
         }

@@ -111,8 +111,12 @@ extern "C" fn audit(event: *const c_char, args: *mut ffi::PyObject, _data: *mut 
             }
             b"mmap.__new__" => recorder.map_file(item(args, 0)),
             b"socket.connect" => recorder.outside_use(ExternalKind::Network, "socket", Access::Update),
-            b"os.putenv" => environment(recorder, args, Access::Write),
-            b"os.unsetenv" => environment(recorder, args, Access::Update),
+            b"os.putenv" | b"os.unsetenv" => {
+                if let Some(name) = path_of(item(args, 0)) {
+                    let value = if event == b"os.putenv" { path_of(item(args, 1)) } else { None };
+                    recorder.change_variable(current_unit(), &name, value.as_deref());
+                }
+            }
             _ => {}
         }
     }
@@ -217,15 +221,6 @@ unsafe fn named(recorder: &mut Recorder, args: *mut ffi::PyObject, index: isize,
     }
 }
 
-unsafe fn environment(recorder: &mut Recorder, args: *mut ffi::PyObject, access: Access) {
-    // A method may look at the variable before it sets it.
-    let access = if recorder.environ_called { Access::Update } else { access };
-    // SAFETY: arguments of a live audit event.
-    if let Some(name) = unsafe { path_of(item(args, 0)) } {
-        recorder.outside_use(ExternalKind::Environment, &name, access);
-    }
-}
-
 impl Recorder {
     fn is_ignored(&self, path: &str) -> bool {
         let code = std::path::Path::new(path)
@@ -239,6 +234,11 @@ impl Recorder {
         use clew_trace::StatementKind::{Import, ImportFrom};
         let statements = self.sources.first().map(|source| &source.table.statements);
         statements.and_then(|all| all.get(unit as usize)).is_some_and(|s| matches!(s.kind, Import | ImportFrom))
+    }
+
+    /// Whether the unit imports libraries and no module of the user's: nothing that the program holds is in their reach.
+    pub fn imports_library(&self, unit: u32) -> bool {
+        self.unit_imports(unit) && !self.sources.iter().skip(1).any(|source| source.imported_by == unit)
     }
 
     /// Records an access of the running unit to outside state.
