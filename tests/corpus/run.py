@@ -151,9 +151,7 @@ def check(checker: Checker, program: Foreign, arguments: argparse.Namespace) -> 
         for result in report.slices:
             if result.verdict == "sound":
                 result.minimal = checker.minimized(result.target) or ""
-                result.minimal_size = (
-                    statements.count(result.minimal) if result.minimal else None
-                )
+                result.minimal_size = statements.count(result.minimal) if result.minimal else None
     return report
 
 

@@ -2,9 +2,9 @@
 
 A section is a heading of the second level, prose, one `python` block (the program), and one
 `targets` block: one target a line. Further blocks: `file NAME` (a file beside the program), `keep
-TARGET` and `drop TARGET` (lines that the slice of that target must or must not hold), `refuse` (targets that are to be
-refused, because their values differ from run to run). A `requires` block names modules the program
-imports (`numpy`).
+TARGET` and `drop TARGET` (lines that the slice of that target must or must not hold), `refuse`
+(targets that are to be refused, because their values differ from run to run). A `requires` block
+names modules the program imports (`numpy`).
 """
 
 from __future__ import annotations
