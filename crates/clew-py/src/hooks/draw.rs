@@ -104,11 +104,15 @@ unsafe fn called(unit: u32, callable: *mut ffi::PyObject, root: *mut ffi::PyObje
         let receiver = super::callee::bound_receiver(callable);
         let spec = super::callee::spec_of(callable, receiver, None);
         let Some(recorder) = recorder() else { return };
-        let flags = recorder.specs.spec(spec).flags;
+        let spec = recorder.specs.spec(spec);
+        let flags = spec.flags;
+        // What is drawn is passed by position.
+        let by_keyword_only = spec.written_positions.is_empty() && !spec.written_keywords.is_empty();
+        let writes_drawn = flags & flag::WRITES_ARGUMENT != 0 && !by_keyword_only;
         if flags & flag::WRITES_RECEIVER != 0 && !receiver.is_null() {
             recorder.write(unit, receiver, WHOLE, Strength::Updates);
         }
-        if flags & flag::WRITES_ARGUMENT != 0 || calls_another(callable) && flags & flag::OBSERVE != 0 {
+        if writes_drawn || calls_another(callable) && flags & flag::OBSERVE != 0 {
             let mut mutable = Vec::new();
             walk::reachable(root, BUDGET, |part| {
                 if is_container(ffi::Py_TYPE(part)) {
