@@ -180,6 +180,11 @@ pub(super) fn first_evaluated(expr: &Expr) -> &Expr {
     }
 }
 
+/// Whether the last instruction of an expression stands where the expression begins, so that its line has code.
+pub(super) fn ends_in_its_place(expr: &Expr) -> bool {
+    !matches!(expr, Expr::If(_) | Expr::FString(_))
+}
+
 /// The expression of a simple statement that is evaluated first.
 pub(super) fn first_of_simple(statement: &Stmt) -> Option<&Expr> {
     let expr = match statement {

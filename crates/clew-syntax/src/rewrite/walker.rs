@@ -1,6 +1,6 @@
 //! The state of the walk over a module, and what inserts text.
 
-use super::blocks::{first_evaluated, first_of_simple};
+use super::blocks::{ends_in_its_place, first_evaluated, first_of_simple};
 use super::edits::Edits;
 use super::elision::Seen;
 use super::facts::{Facts, View};
@@ -297,12 +297,14 @@ impl Walker<'_> {
         }
         let (open, close) = if needs_brackets(expr) { ("(", ")") } else { ("", "") };
         let at = expr.start().to_u32();
-        let text = format!("{}(", hooks::placeholder(hook));
+        let hook = hooks::placeholder(hook);
+        let text = format!("{hook}(");
         let moved = self.moved_start(expr);
+        let wraps = moved.is_some() && !ends_in_its_place(expr);
         if let Some(shown) = moved {
-            // What else begins here begins with the bracket, and is shown as it is.
+            // What else begins here begins with the bracket, and is shown as it is; the call too, if it can be.
             self.edits.open(at, String::from("("));
-            self.edits.open_shown(at, text, shown);
+            self.edits.open_shown(at, if wraps { text } else { format!("{hook})(") }, shown);
         } else {
             let blank = if self.follows_word(expr.start()) { " " } else { "" };
             let text = format!("{blank}{text}");
@@ -327,7 +329,7 @@ impl Walker<'_> {
         for (text, shown) in after {
             self.edits.close_shown(end, text.clone(), *shown);
         }
-        match (closes, moved.is_some()) {
+        match (closes, wraps) {
             (true, true) => self.edits.close(end, "))"),
             (false, false) => {}
             _ => self.edits.close(end, ")"),
