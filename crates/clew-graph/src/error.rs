@@ -11,7 +11,7 @@ pub enum Error {
     #[error("the text of the program is not available; run it again with `clew run`")]
     NoProgram,
     /// No statement binds the name at top level.
-    #[error("no top-level variable `{name}` in this run{}", suggestion(.nearest))]
+    #[error("no top-level variable `{name}` in this run{}", suggestion(.nearest, "clew show lists them"))]
     UnknownName {
         /// The name asked for.
         name: String,
@@ -75,7 +75,7 @@ pub enum Error {
         source_id: u32,
     },
     /// The run did not touch this piece of outside state.
-    #[error("this run did not write `{key}`{}", suggestion(.nearest))]
+    #[error("this run did not write `{key}`{}", suggestion(.nearest, "clew effects lists what it wrote"))]
     UnknownExternal {
         /// The path or key asked for.
         key: String,
@@ -91,7 +91,7 @@ pub enum Error {
         line: u32,
     },
     /// No artifact of this name was saved.
-    #[error("no artifact `{name}` was saved in this run{}", suggestion(.nearest))]
+    #[error("no artifact `{name}` was saved in this run{}", suggestion(.nearest, "clew artifacts lists them"))]
     UnknownArtifact {
         /// The name asked for.
         name: String,
@@ -144,13 +144,16 @@ impl Error {
     }
 }
 
-fn suggestion(nearest: &[String]) -> String {
+/// The nearest names, or where to find all of them.
+fn suggestion(nearest: &[String], otherwise: &str) -> String {
     let mut text = String::new();
     for (nth, name) in nearest.iter().enumerate() {
         let before = if nth == 0 { "; did you mean " } else { " or " };
         let _ = write!(text, "{before}`{name}`");
     }
-    if !nearest.is_empty() {
+    if nearest.is_empty() {
+        let _ = write!(text, "; {otherwise}");
+    } else {
         text.push('?');
     }
     text

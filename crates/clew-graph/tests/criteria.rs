@@ -50,7 +50,7 @@ fn unknown_and_unbound_names() {
     run("accuracy = 1\nif accuracy > 2:\n    other = 1\n")
         .not_run(&[3])
         .says("acuracy", "error: no top-level variable `acuracy` in this run; did you mean `accuracy`?")
-        .says("zzz", "error: no top-level variable `zzz` in this run")
+        .says("zzz", "error: no top-level variable `zzz` in this run; clew show lists them")
         .says(
             "other",
             "error: `other` was never bound in this run: line 3 did not run; run the program so that it does",

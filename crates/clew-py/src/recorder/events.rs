@@ -22,7 +22,7 @@ use clew_store::EventFile;
 use clew_trace::log::{flags, EventKind, Keep, LogSite, LogSummary, RawEvent, ValueRef};
 use clew_trace::{SourceId, StatementId};
 use clock::Clock;
-use describing::{short_name, Describer};
+use describing::{own_name, short_name, Describer};
 
 /// Events in a buffer before it is handed over.
 const BUFFER: usize = 4096;
@@ -452,10 +452,12 @@ impl Events {
                 });
             }
             let function = crate::hooks::callee::bound_function(callee);
-            if function.is_null() {
-                self.names.type_name(tp)
-            } else {
-                self.foreign(function)
+            if !function.is_null() {
+                return self.foreign(function);
+            }
+            match own_name(callee) {
+                Some(name) => self.names.name(&name),
+                None => self.names.type_name(tp),
             }
         }
     }

@@ -8,6 +8,7 @@
 use pyo3::ffi;
 use rustc_hash::FxHashMap;
 use std::ffi::CStr;
+use std::sync::OnceLock;
 
 use crate::recorder::inspect::text_of;
 use clew_trace::log::{Tables, ValueRef};
@@ -192,4 +193,62 @@ pub unsafe fn short_name(tp: *mut ffi::PyTypeObject) -> String {
     // SAFETY: names of live types are C strings.
     let name = unsafe { CStr::from_ptr((*tp).tp_name) }.to_string_lossy();
     name.rsplit('.').next().unwrap_or_default().to_owned()
+}
+
+/// The name that a callable of a type written in C tells, as functions of Cython and numpy do, or that stands in its
+/// dictionary, as `functools.update_wrapper` puts it there; no user code runs.
+///
+/// # Safety
+/// The interpreter lock is held and `callee` is alive.
+pub unsafe fn own_name(callee: *mut ffi::PyObject) -> Option<String> {
+    static NAMES: OnceLock<[usize; 2]> = OnceLock::new();
+    // SAFETY: as promised; names that are interned here are never freed.
+    unsafe {
+        let names = NAMES.get_or_init(|| {
+            [c"__qualname__", c"__name__"].map(|name| ffi::PyUnicode_InternFromString(name.as_ptr()) as usize)
+        });
+        names.iter().map(|name| *name as *mut ffi::PyObject).find_map(|name| {
+            let found = told_by_type(callee, name).or_else(|| in_dictionary(callee, name))?;
+            let text = (ffi::PyUnicode_CheckExact(found) != 0).then(|| text_of(found));
+            ffi::Py_DECREF(found);
+            text
+        })
+    }
+}
+
+/// What a getter of the object's type gives (new reference).
+unsafe fn told_by_type(object: *mut ffi::PyObject, name: *mut ffi::PyObject) -> Option<*mut ffi::PyObject> {
+    // SAFETY: a getter of a C type is called with an object of it. Errors are cleared.
+    unsafe {
+        let getter = crate::hooks::callee::type_lookup(ffi::Py_TYPE(object), name);
+        if getter.is_null() || ffi::Py_TYPE(getter) != &raw mut ffi::PyGetSetDescr_Type {
+            return None;
+        }
+        let found = (*ffi::Py_TYPE(getter)).tp_descr_get?(getter, object, ffi::Py_TYPE(object).cast());
+        if found.is_null() {
+            ffi::PyErr_Clear();
+        }
+        (!found.is_null()).then_some(found)
+    }
+}
+
+/// An item of the dictionary that an object of a C type has at a fixed place (new reference).
+unsafe fn in_dictionary(object: *mut ffi::PyObject, name: *mut ffi::PyObject) -> Option<*mut ffi::PyObject> {
+    // SAFETY: the type tells where the pointer is. Errors are cleared.
+    unsafe {
+        let offset = (*ffi::Py_TYPE(object)).tp_dictoffset;
+        if offset <= 0 {
+            return None;
+        }
+        let dictionary = *object.byte_offset(offset).cast::<*mut ffi::PyObject>();
+        if dictionary.is_null() {
+            return None;
+        }
+        let found = ffi::PyDict_GetItemWithError(dictionary, name);
+        if found.is_null() {
+            ffi::PyErr_Clear();
+            return None;
+        }
+        Some(ffi::Py_NewRef(found))
+    }
 }
