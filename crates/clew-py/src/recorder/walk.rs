@@ -118,14 +118,14 @@ static ONLY_ATOMS: OnlyAtoms = OnlyAtoms(UnsafeCell::new([(0, 0); 64]));
 
 impl OnlyAtoms {
     /// Where what is known of an array stands, and what its items say.
-    unsafe fn slot(&self, items: &[*mut ffi::PyObject]) -> (&mut (usize, u64), (usize, u64)) {
+    fn slot(&self, items: &[*mut ffi::PyObject]) -> (*mut (usize, u64), (usize, u64)) {
         let address = items.as_ptr() as usize;
         let mut content = FxHasher::default();
         for item in items {
             content.write_usize(*item as usize);
         }
-        // SAFETY: as promised by the caller; the reference is gone before anything else runs.
-        unsafe { (&mut (*self.0.get())[(address >> 6) & 63], (address, content.finish())) }
+        let first = self.0.get().cast::<(usize, u64)>();
+        (first.wrapping_add((address >> 6) & 63), (address, content.finish()))
     }
 
     /// Whether the same items were looked at before.
@@ -133,9 +133,9 @@ impl OnlyAtoms {
     /// # Safety
     /// The interpreter lock is held.
     unsafe fn holds(&self, items: &[*mut ffi::PyObject]) -> bool {
-        // SAFETY: as promised.
-        let (known, now) = unsafe { self.slot(items) };
-        *known == now
+        let (known, now) = self.slot(items);
+        // SAFETY: as promised; it points at one of the 64.
+        unsafe { *known == now }
     }
 
     /// Keeps in mind that all of them are atoms.
@@ -143,9 +143,9 @@ impl OnlyAtoms {
     /// # Safety
     /// The interpreter lock is held.
     unsafe fn learn(&self, items: &[*mut ffi::PyObject]) {
-        // SAFETY: as promised.
-        let (known, now) = unsafe { self.slot(items) };
-        *known = now;
+        let (known, now) = self.slot(items);
+        // SAFETY: as promised; it points at one of the 64.
+        unsafe { *known = now };
     }
 }
 
