@@ -110,6 +110,9 @@ fn changers_by_name(analysis: &Analysis<'_>, name: NameId, point: Point, last: S
                 }
             }
         }
+        if imports_library(analysis, name, maker) {
+            continue;
+        }
         for &holder in analysis.holders(name) {
             let (scope, unit) = facts.home(holder);
             let is_before = scope == MODULE && unit <= last && !found.contains(&unit);
@@ -122,6 +125,18 @@ fn changers_by_name(analysis: &Analysis<'_>, name: NameId, point: Point, last: S
         }
     }
     found
+}
+
+/// Whether a statement binds a name to a module that is not the user's, or to something in it: what such a module keeps
+/// for itself is outside state.
+fn imports_library(analysis: &Analysis<'_>, name: NameId, maker: StatementId) -> bool {
+    let facts = &analysis.facts;
+    let of_user = |path: &str| {
+        let mut modules = facts.trace.sources.iter().skip(1).map(|source| source.module.as_str());
+        modules.any(|module| path == module || path.starts_with(&format!("{module}.")) || module.starts_with(path))
+    };
+    matches!(facts.statement(maker).kind, StatementKind::Import | StatementKind::ImportFrom)
+        && !analysis.imports.modules(name).any(of_user)
 }
 
 /// Refuses when kept statements change the variable after the line's last run, within a common loop.

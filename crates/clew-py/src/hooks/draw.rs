@@ -62,6 +62,7 @@ pub unsafe fn advance(unit: u32, object: *mut ffi::PyObject) {
             return;
         }
         let (mut iterators, mut callbacks, mut shown) = (Vec::new(), Vec::new(), Vec::new());
+        let mut items = Vec::new();
         walk::reachable(object, BUDGET, |part| {
             if is_iterator(part) || observe::is_generator(part) {
                 iterators.push(part);
@@ -69,10 +70,17 @@ pub unsafe fn advance(unit: u32, object: *mut ffi::PyObject) {
                 callbacks.push(part);
             } else {
                 shown.push(part);
-                return if is_short(part) { Below::Follow } else { Below::Stop };
+                if !is_short(part) {
+                    return Below::Stop;
+                }
+                walk::referents(part, &mut items);
             }
             Below::Follow
         });
+        if iterators.iter().all(|iterator| hands_on(*iterator)) {
+            // Whoever is given an item looks into it itself.
+            shown.retain(|part| !items.contains(part));
+        }
         if let Some(recorder) = recorder() {
             for part in shown {
                 let owner = recorder.owner(part);
@@ -86,6 +94,29 @@ pub unsafe fn advance(unit: u32, object: *mut ffi::PyObject) {
             called(unit, callback, object);
         }
     }
+}
+
+/// Whether the iterator gives the items of what it goes through as they are, and runs nothing.
+unsafe fn hands_on(iterator: *mut ffi::PyObject) -> bool {
+    // SAFETY: a live object.
+    let name = unsafe { type_name(ffi::Py_TYPE(iterator)) };
+    matches!(
+        name,
+        b"list_iterator"
+            | b"list_reverseiterator"
+            | b"tuple_iterator"
+            | b"dict_keyiterator"
+            | b"dict_valueiterator"
+            | b"dict_itemiterator"
+            | b"set_iterator"
+            | b"iterator"
+            | b"reversed"
+            | b"enumerate"
+            | b"zip"
+            | b"itertools.chain"
+            | b"itertools.islice"
+            | b"itertools.cycle"
+    )
 }
 
 /// Whether the object may hold a few iterators, as the arguments of `zip` are held.

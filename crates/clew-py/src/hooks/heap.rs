@@ -204,7 +204,9 @@ pub unsafe extern "C" fn consume(site: *mut ffi::PyObject, object: *mut ffi::PyO
 
 /// Whether iterating looks at the object itself only.
 fn is_container(tp: *mut ffi::PyTypeObject) -> bool {
-    tp == &raw mut ffi::PyList_Type
+    // SAFETY: the address of a type, set when numpy is imported.
+    tp == unsafe { (*hot()).ndarray }
+        || tp == &raw mut ffi::PyList_Type
         || tp == &raw mut ffi::PyTuple_Type
         || tp == &raw mut ffi::PyDict_Type
         || tp == &raw mut ffi::PySet_Type
