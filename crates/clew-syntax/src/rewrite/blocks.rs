@@ -181,8 +181,13 @@ pub(super) fn first_evaluated(expr: &Expr) -> &Expr {
 }
 
 /// Whether the last instruction of an expression stands where the expression begins, so that its line has code.
+/// Attributes are loaded, and methods called, where their names stand.
 pub(super) fn ends_in_its_place(expr: &Expr) -> bool {
-    !matches!(expr, Expr::If(_) | Expr::FString(_))
+    match expr {
+        Expr::If(_) | Expr::FString(_) | Expr::Attribute(_) => false,
+        Expr::Call(call) => !call.func.is_attribute_expr(),
+        _ => true,
+    }
 }
 
 /// The expression of a simple statement that is evaluated first.
