@@ -509,33 +509,6 @@ class TestMany:
         assert not os.path.exists(log)
 
 
-class TestRecordCalls:
-    def test_objects_are_the_real_ones(self):
-        names: dict = {"xs": [3, 1]}
-        calls = clew.record_calls("ys = sorted(xs, reverse=True)\nxs.append(len(ys))\n", names)
-        assert [call.fn for call in calls] == [sorted, len, names["xs"].append]
-        assert calls[0].args[0] is names["xs"]
-        assert calls[0].kwargs == {"reverse": True}
-        assert calls[0].res is names["ys"]
-
-    def test_own_functions(self):
-        calls = clew.record_calls("def f(x):\n    return abs(x)\ny = f(-1)\n", {})
-        assert [call.fn.__name__ for call in calls] == ["f", "abs"]
-
-    def test_code(self, place: Path):
-        path = place / "program.py"
-        path.write_text("x = len([1, 2])\n")
-        code = compile(path.read_text(), str(path), "exec")
-        assert clew.record_calls(code, {})[0] == (len, ([1, 2],), {}, 2)
-        with pytest.raises(errors.NotRecorded, match="unknown"):
-            clew.record_calls(compile("x = 1", "<nowhere>", "exec"), {})
-
-    def test_an_exception_comes_out(self):
-        with pytest.raises(ZeroDivisionError):
-            clew.record_calls("1 / 0", {})
-        assert len(clew.record_calls("len([])", {})) == 1
-
-
 class TestGraphAndTables:
     TEXT = "import random\nrandom.seed(1)\nxs = [random.random()]\nxs.append(2)\nn = len(xs)\n"
 

@@ -1,5 +1,6 @@
 """Types of the compiled part of Clew. The documentation is at the Python functions that call it."""
 
+from collections.abc import Callable
 from types import CodeType
 from typing import Any, final
 
@@ -132,6 +133,43 @@ def calls_chrome(
 ) -> int: ...
 
 # Recording.
+
+@final
+class Tape:
+    def __new__(cls) -> Tape: ...
+    def stop(self) -> None: ...
+    def __len__(self) -> int: ...
+    def numbers(self) -> list[int]: ...
+    def row(
+        self, index: int
+    ) -> tuple[
+        Any,
+        tuple[Any, ...],
+        dict[str, Any],
+        Any,
+        BaseException | None,
+        int,
+        int,
+        int | None,
+        int,
+        int,
+        int,
+    ]: ...
+    def add(
+        self,
+        site: int,
+        function: object,
+        arguments: tuple[Any, ...],
+        keywords: dict[str, Any],
+        result: object,
+        error: BaseException | None,
+    ) -> None: ...
+    def changes(
+        self, resolve: Callable[[object], int], once: bool
+    ) -> tuple[list[tuple[int, Any]], list[int]]: ...
+    def hook(
+        self, kind: str, site: int, function: object = None, name: object = None
+    ) -> Callable[..., Any]: ...
 
 @final
 class Recorded:

@@ -17,7 +17,15 @@ from types import BuiltinFunctionType, CodeType, FunctionType
 from clew import _core
 from clew.importing import foreign_directories
 
-__all__ = ["Exchange", "SourceFile", "is_hook", "is_rewritten", "is_user_file"]
+__all__ = [
+    "Exchange",
+    "SourceFile",
+    "all_codes",
+    "is_hook",
+    "is_rewritten",
+    "is_user_file",
+    "place_of",
+]
 
 
 class SourceFile:
@@ -43,7 +51,7 @@ class SourceFile:
     def of_code(cls, code: CodeType, module: str) -> SourceFile | None:
         """Find the source from which a code object was made, if it is still what it was."""
         found = cls.read(code.co_filename, module)
-        if found is None or not any(_same(code, plain) for plain in _all_codes(found.plain)):
+        if found is None or not any(_same(code, plain) for plain in all_codes(found.plain)):
             return None
         return found
 
@@ -130,16 +138,16 @@ class Exchange:
         )
         by_plain: dict[CodeType, CodeType] = {}
         by_place: dict[tuple[object, ...], CodeType] = {}
-        for plain, new in zip(_all_codes(source.plain), _all_codes(loaded), strict=True):
+        for plain, new in zip(all_codes(source.plain), all_codes(loaded), strict=True):
             by_plain[plain] = new
-            by_place[_place(plain)] = new
+            by_place[place_of(plain)] = new
             self._former[id(new)] = plain
             self._codes.append(new)
         for function in functions:
             former = function.__code__
             # Code with hooks in it cannot be hashed.
             rewritten = is_rewritten(former)
-            new_code = by_place.get(_place(former)) if rewritten else by_plain.get(former)
+            new_code = by_place.get(place_of(former)) if rewritten else by_plain.get(former)
             if new_code is not None:
                 self._former[id(new_code)] = former
                 function.__code__ = new_code
@@ -187,18 +195,18 @@ def _user_files() -> Iterator[tuple[str, str]]:
             yield path, name
 
 
-def _all_codes(code: CodeType) -> Iterator[CodeType]:
+def all_codes(code: CodeType) -> Iterator[CodeType]:
     """Give a code object and those inside it; the same order in plain and rewritten code."""
     yield code
     for constant in code.co_consts:
         if type(constant) is CodeType:
-            yield from _all_codes(constant)
+            yield from all_codes(constant)
 
 
-def _place(code: CodeType) -> tuple[object, ...]:
+def place_of(code: CodeType) -> tuple[object, ...]:
     """Give what rewriting leaves as it is, and what tells two functions of a source apart."""
     return code.co_qualname, code.co_firstlineno, code.co_varnames, code.co_freevars
 
 
 def _same(code: CodeType, plain: CodeType) -> bool:
-    return code == plain or _place(code) == _place(plain)
+    return code == plain or place_of(code) == place_of(plain)

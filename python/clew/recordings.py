@@ -1,4 +1,4 @@
-"""Recording from inside Python: `record`, `recording`, `record_calls`, and what they give.
+"""Recording from inside Python: `record` and `recording`, and what they give.
 
 What is recorded: source text is rewritten whole, as `clew run` does it. Functions of user modules
 that are loaded already are rewritten for the time of the recording (`clew.exchanging`), and so are
@@ -17,11 +17,11 @@ from typing import Any, Literal
 
 from clew import _core
 from clew.capturing import Capture
-from clew.errors import NotRecorded, UsageError
+from clew.errors import UsageError
 from clew.exchanging import SourceFile, is_rewritten
-from clew.results import FunctionCall, Recording
+from clew.results import Recording
 
-__all__ = ["Block", "record", "record_calls", "recording"]
+__all__ = ["Block", "record", "recording"]
 
 Detail = Literal["statement", "call", "op"]
 
@@ -355,56 +355,3 @@ def recording(*, detail: Detail = "call") -> Block:
     ['sum']
     """
     return Block(detail)
-
-
-def record_calls(code: CodeType | str, globals: dict[str, Any]) -> list[FunctionCall]:
-    """Run code and give the calls that it makes, with the objects themselves.
-
-    Parameters
-    ----------
-    code
-        Source text, or a code object whose source is available.
-    globals
-        The namespace that it runs in.
-
-    Returns
-    -------
-    list of FunctionCall
-        The calls made by the code and by the functions that it defines, in the order in which they
-        began.
-
-    Raises
-    ------
-    NotRecorded
-        The source of the code object is not available.
-
-    Examples
-    --------
-    >>> import clew
-    >>> call = clew.record_calls("xs = sorted([2, 1], reverse=True)", {})[0]
-    >>> call.args, call.kwargs, call.res
-    (([2, 1],), {'reverse': True}, [2, 1])
-    """
-    text: bytes | str
-    if isinstance(code, CodeType):
-        source = SourceFile.of_code(code, "__main__")
-        if source is None or code.co_name != "<module>":
-            hint = "give the source as text"
-            raise NotRecorded(
-                f"the source of {code.co_name} in {code.co_filename} is unknown", hint
-            )
-        text, filename = source.text, code.co_filename
-    else:
-        text, filename = code, "<string>"
-        compile(text, filename, "exec", 0, True)
-    capture = Capture(filename, "call", log=False, collect=True)
-    raised = True
-    capture.begin()
-    try:
-        loaded = capture.load(text, filename)
-        capture.follow(watch=False)
-        eval(loaded, globals)  # type: ignore[arg-type]
-        raised = False
-    finally:
-        captured = capture.end(None, raised=raised)
-    return [FunctionCall(*entry, *[None] * (4 - len(entry))) for entry in captured.calls]

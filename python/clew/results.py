@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +14,7 @@ from clew import _core, slicing, targets
 from clew.capturing import Captured, keep
 from clew.errors import NotRecorded, Refused
 
-__all__ = ["Call", "Effect", "FunctionCall", "Graph", "Recording", "Slice"]
+__all__ = ["Call", "Effect", "Graph", "Recording", "Slice"]
 
 
 class Call(NamedTuple):
@@ -55,25 +54,6 @@ class Call(NamedTuple):
     thread: int
     start_ns: int
     duration_ns: int | None
-
-
-class FunctionCall(NamedTuple):
-    """One call with the objects themselves.
-
-    Attributes
-    ----------
-    fn
-        What was called; for a method, the bound method.
-    args, kwargs
-        Its arguments.
-    res
-        Its result; None also if it raised.
-    """
-
-    fn: Callable[..., Any]
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    res: Any
 
 
 class Effect(NamedTuple):

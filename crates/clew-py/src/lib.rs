@@ -23,6 +23,8 @@ mod running;
 mod signals;
 mod slicing;
 mod store;
+#[allow(unsafe_code)]
+mod tape;
 
 #[pymodule]
 fn _clew(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -35,5 +37,6 @@ fn _clew(module: &Bound<'_, PyModule>) -> PyResult<()> {
     rendering::register(module)?;
     running::register(module)?;
     slicing::register(module)?;
-    store::register(module)
+    store::register(module)?;
+    tape::register(module)
 }

@@ -115,6 +115,11 @@ def argument(
     return kwargs.get(pointer, _MISSING) if pointer is not None else _MISSING
 
 
+def is_missing(value: object) -> bool:
+    """Tell whether :func:`argument` found none."""
+    return value is _MISSING
+
+
 def holds(
     condition: Mapping[str, Any],
     receiver: object,

@@ -5,7 +5,7 @@
 
 #![allow(unsafe_code)]
 
-mod clock;
+pub mod clock;
 mod describing;
 pub mod watched;
 

@@ -44,15 +44,19 @@ impl Clock {
     /// Turns the ticks of one thread's next events into nanoseconds since the beginning; no time is before `floor`,
     /// the last time of that thread.
     pub fn convert(&mut self, events: &mut [RawEvent], floor: &mut u64) {
-        self.compare();
         let mut latest = *floor;
         for event in events {
-            let ticks = event.time_ns.saturating_sub(self.first);
-            let time_ns = (u128::from(ticks) * u128::from(self.scale)) >> SCALE_BITS;
-            latest = latest.max(time_ns as u64);
+            latest = latest.max(self.nanoseconds(event.time_ns));
             event.time_ns = latest;
         }
         *floor = latest;
+    }
+
+    /// Nanoseconds since the beginning, for ticks.
+    pub fn nanoseconds(&mut self, ticks: u64) -> u64 {
+        self.compare();
+        let ticks = ticks.saturating_sub(self.first);
+        ((u128::from(ticks) * u128::from(self.scale)) >> SCALE_BITS) as u64
     }
 
     fn compare(&mut self) {
