@@ -13,6 +13,7 @@ import time
 from types import ModuleType
 
 from clew import _clew, starting, storing
+from clew.effects import index
 from clew.errors import ClewError
 
 __all__ = ["Program", "current", "run"]
@@ -153,6 +154,7 @@ class _Recording:
                 detail=program.detail,
             )
             cache_dir = os.path.join(self._store.path, "cache")
+            index.use_store(self._store.path)
             log = None if program.detail == "statement" else self._store.log_path(self._run)
             _clew.start(program.detail, log, program.max_log or _MAX_LOG, newest=program.newest)
         except (ClewError, OSError) as problem:
@@ -188,6 +190,9 @@ class _Recording:
             self._say(
                 f"run {self._run} recorded ({elapsed:.2f} s; {self._cap()}clew slice NAME to slice)"
             )
+
+        for line in index.problems:
+            self._say(f"warning: annotations: {line} (the file is left out)")
 
     def _cap(self) -> str:
         """Tell that the log met its cap, if it did."""

@@ -25,6 +25,7 @@ COMMANDS = {
     "effects": "list what a run read and wrote outside",
     "runs": "list the recordings",
     "show": "describe one recording",
+    "annotations": "check and show what is declared about the effects of functions",
     "artifacts": "list the values saved under a name",
     "gc": "remove recordings and data that nothing needs",
     "sql": "ask the store in SQL (read-only)",

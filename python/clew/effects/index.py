@@ -27,16 +27,43 @@ _COMPILED: Final = os.path.join(
     os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "annotations", "compiled.json"
 )
 _layers: list[Tables] = []
+_store: str | None = None
+
+#: What is wrong with files of the user, which are left out: a line each.
+problems: list[str] = []
+
+
+def use_store(store: str | None) -> None:
+    """Let the annotations in a store hold, from the next look-up on."""
+    global _store
+    _store = store
+    reset()
 
 
 def layers() -> list[Tables]:
-    """Give the tables in order of trust, reading the shipped ones at the first call."""
+    """Give the tables in order of trust, reading them at the first call."""
     if not _layers:
         import json
 
         with open(_COMPILED, encoding="utf-8") as file:
             _layers.append(json.load(file))
+        _layers[:0] = _of_the_user()
     return _layers
+
+
+def _of_the_user() -> list[Tables]:
+    """Read the files that are found; one that is wrong is left out, and `problems` says why."""
+    from clew.effects.finding import find
+
+    tables = []
+    for path, _ in find(_store):
+        try:
+            from clew.effects.compiling import compile_cached
+
+            tables.append(compile_cached(path))
+        except Exception as problem:
+            problems.extend(str(problem).splitlines() or [f"{path}: {type(problem).__name__}"])
+    return tables
 
 
 def install(files: Iterable[str | Path], cache: str | Path | None = None) -> None:
@@ -61,8 +88,9 @@ def install(files: Iterable[str | Path], cache: str | Path | None = None) -> Non
 
 
 def reset() -> None:
-    """Forget the files that were installed."""
+    """Forget what was read, and the files that were installed."""
     _layers.clear()
+    problems.clear()
 
 
 def function(callee: object, name: str) -> Match:
