@@ -19,6 +19,7 @@ pub mod operate;
 pub mod site;
 pub mod stream;
 pub mod types;
+mod unpack;
 pub mod wrappers;
 
 use pyo3::ffi;
@@ -237,8 +238,16 @@ pub unsafe fn make(
                 (*site).deep = true;
                 (&raw mut (*definitions).read, site)
             }
-            Hook::Consume { statement } => (&raw mut (*definitions).consume, parts.site(*statement)),
-            Hook::Iterate { statement } => (&raw mut (*definitions).iterate, parts.site(*statement)),
+            Hook::Consume { statement, unpacks } => {
+                let site = parts.site(*statement);
+                (*site).index = *unpacks;
+                (&raw mut (*definitions).consume, site)
+            }
+            Hook::Iterate { statement, unpacks } => {
+                let site = parts.site(*statement);
+                (*site).index = *unpacks;
+                (&raw mut (*definitions).iterate, site)
+            }
             Hook::Manager { statement } => (&raw mut (*definitions).manager, parts.site(*statement)),
             Hook::Write { statement, key, update, index } => {
                 let site = parts.site(*statement);

@@ -61,11 +61,15 @@ pub enum Hook {
     Consume {
         /// The statement that iterates.
         statement: StatementId,
+        /// How deep the items are unpacked at once; 0 for not at all.
+        unpacks: u32,
     },
     /// `C(iterable)`: the iterable of a `for` statement that is a unit; may return an iterable that wraps it.
     Iterate {
         /// The `for` statement.
         statement: StatementId,
+        /// How deep the items are unpacked at once; 0 for not at all.
+        unpacks: u32,
     },
     /// `C(manager)`: the context expression of a `with`; may return a context manager that wraps it.
     Manager {

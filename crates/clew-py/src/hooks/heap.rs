@@ -7,6 +7,7 @@ use pyo3::ffi;
 use super::draw;
 use super::erasing;
 use super::site::Site;
+use super::unpack;
 use crate::recorder::families::Family;
 use crate::recorder::inspect::{is_atom, is_named};
 use crate::recorder::threads::address_in_thread;
@@ -197,13 +198,17 @@ pub unsafe extern "C" fn consume(site: *mut ffi::PyObject, object: *mut ffi::PyO
                 walk::read_deep_now(object, Reach::NotUserObjects);
                 draw::advance(current_unit(), object);
             }
+            let unpacks = (*site.cast::<Site>()).index;
+            if unpacks > 0 {
+                unpack::items(&*site.cast::<Site>(), object, unpacks);
+            }
         }
         ffi::Py_NewRef(object)
     }
 }
 
 /// Whether iterating looks at the object itself only.
-fn is_container(tp: *mut ffi::PyTypeObject) -> bool {
+pub fn is_container(tp: *mut ffi::PyTypeObject) -> bool {
     // SAFETY: the address of a type, set when numpy is imported.
     tp == unsafe { (*hot()).ndarray }
         || tp == &raw mut ffi::PyList_Type

@@ -27,7 +27,8 @@ pub struct Site {
     pub touched: bool,
     /// For writes: the statement also reads (augmented assignment). For reads: the operation may advance an iterator.
     pub update: bool,
-    /// For augmented items whose index is written as a number: that there is one, and the index.
+    /// For augmented items whose index is written as a number: that there is one, and the index. For what is iterated:
+    /// how deep the items are unpacked.
     pub is_indexed: bool,
     pub index: u32,
     /// Whether it reads all that its operand holds.

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 
 use super::site::Site;
 use super::types::{make_type, TypeObject};
-use super::{draw, heap};
+use super::{draw, heap, unpack};
 use crate::recorder::hidden::{self, Scope};
 use crate::recorder::inspect::{is_atom, module_of};
 use crate::recorder::recorder;
@@ -156,10 +156,14 @@ unsafe extern "C" fn next(object: *mut ffi::PyObject) -> *mut ffi::PyObject {
         } else {
             heap::look(&*site, (*this).container);
         }
-        match (*ffi::Py_TYPE((*this).inner)).tp_iternext {
+        let item = match (*ffi::Py_TYPE((*this).inner)).tp_iternext {
             Some(next) => next((*this).inner),
             None => ffi::PyIter_Next((*this).inner),
+        };
+        if (*site).index > 0 && !item.is_null() {
+            unpack::item(&*site, item, (*site).index);
         }
+        item
     }
 }
 

@@ -258,7 +258,7 @@ impl<'a> Walker<'a> {
 
     /// Walks the iterable of a part of a comprehension.
     fn turns(&mut self, generator: &'a Comprehension) {
-        let walk = |this: &mut Self| this.expr(&generator.iter, Need::Consume);
+        let walk = |this: &mut Self| this.consumed(&generator.iter, &generator.target);
         if generator.is_async {
             walk(self);
         } else {

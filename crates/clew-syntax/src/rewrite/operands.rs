@@ -33,7 +33,7 @@ impl<'a> Walker<'a> {
             Need::See(key) => self.see_hook(key),
             Need::Read => self.hook(Hook::Read { statement, advances: false }),
             Need::Search => self.hook(Hook::Read { statement, advances: true }),
-            Need::Consume => self.hook(Hook::Consume { statement }),
+            Need::Consume => self.hook(Hook::Consume { statement, unpacks: 0 }),
         };
         self.call_around(expr, hook, walk);
     }
@@ -166,8 +166,18 @@ impl<'a> Walker<'a> {
     }
 
     /// Walks the iterable of a `for` that is a unit.
-    pub(super) fn iterate(&mut self, iterable: &'a Expr) {
-        let hook = self.hook(Hook::Iterate { statement: self.statement });
+    pub(super) fn iterate(&mut self, iterable: &'a Expr, target: &Expr) {
+        let hook = self.hook(Hook::Iterate { statement: self.statement, unpacks: depth(target) });
+        self.call_around(iterable, hook, |this| this.expr(iterable, Need::Value));
+    }
+
+    /// Walks what is iterated to the end for the sake of `target`, which may unpack the items.
+    pub(super) fn consumed(&mut self, iterable: &'a Expr, target: &Expr) {
+        let unpacks = depth(target);
+        if unpacks == 0 || self.is_unshared(iterable) {
+            return self.expr(iterable, Need::Consume);
+        }
+        let hook = self.hook(Hook::Consume { statement: self.statement, unpacks });
         self.call_around(iterable, hook, |this| this.expr(iterable, Need::Value));
     }
 
@@ -175,5 +185,16 @@ impl<'a> Walker<'a> {
     pub(super) fn manager(&mut self, manager: &'a Expr) {
         let hook = self.hook(Hook::Manager { statement: self.statement });
         self.call_around(manager, hook, |this| this.expr(manager, Need::Value));
+    }
+}
+
+/// How deep a target unpacks what it is given.
+fn depth(target: &Expr) -> u32 {
+    let inside = |items: &[Expr]| 1 + items.iter().map(depth).max().unwrap_or_default();
+    match target {
+        Expr::Tuple(tuple) => inside(&tuple.elts),
+        Expr::List(list) => inside(&list.elts),
+        Expr::Starred(starred) => depth(&starred.value),
+        _ => 0,
     }
 }

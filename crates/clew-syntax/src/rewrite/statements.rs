@@ -221,9 +221,9 @@ impl<'a> Walker<'a> {
         self.fragments_around(&stmt.iter, fragments, |this| {
             let walk = |this: &mut Self| {
                 if iterates {
-                    this.iterate(&stmt.iter);
+                    this.iterate(&stmt.iter, &stmt.target);
                 } else {
-                    this.expr(&stmt.iter, Need::Consume);
+                    this.consumed(&stmt.iter, &stmt.target);
                 }
             };
             if stmt.is_async {
