@@ -147,6 +147,25 @@ class TestSlice:
         assert data["lines"] == [6, 8, 9, 13, 14, 15, 24]
         assert data["n_statements"] == 7
 
+    def test_explain(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.delenv("CLEW_STORE", raising=False)
+        (tmp_path / "p.py").write_text(
+            "import zlib\nxs = [1]\nn = 2\nif xs:\n    xs.append(3)\n"
+            "d = zlib.decompressobj()\nout = (xs, d)\n"
+        )
+        clew("run", "-q", "p.py")
+        done = clew("slice", "out", "--explain")
+        assert done.stdout == answer("slice", "out")
+        table = [line.split(maxsplit=1) for line in done.stderr.splitlines()]
+        reasons = {line[0]: line[1] for line in table[1:]}
+        assert reasons["2"].endswith("gives xs, which line 7 uses")
+        assert reasons["4"].endswith("decides whether line 5 runs")
+        assert reasons["5"].endswith("changes what the target holds")
+        assert reasons["7"].endswith("is the target")
+        assert "3" not in reasons
+        assert "assumed at line 6: zlib.decompressobj" in done.stderr
+
     def test_mistakes(self, here: Path) -> None:
         assert "did you mean `total`" in complaint("slice", "totl")
         assert "never bound" in complaint("slice", "never")

@@ -123,6 +123,9 @@ pub struct Recorder {
     pub user_codes: FxHashSet<usize>,
     pub notes: Vec<NotedBinding>,
     pub degraded: Vec<String>,
+    /// Calls of which nothing was known: source, statement, and the callee's number in `assumed_names`.
+    pub assumed_calls: FxHashSet<(u32, u32, usize)>,
+    pub assumed_names: FxHashMap<usize, String>,
     pub artifacts: Vec<(String, u32, Vec<u32>)>,
     pub main_thread: usize,
     pub process: u32,
@@ -173,6 +176,37 @@ pub unsafe fn recorder<'a>() -> Option<&'a mut Recorder> {
 }
 
 impl Recorder {
+    /// Notes that nothing is known of what a statement calls.
+    ///
+    /// # Safety
+    /// The interpreter lock is held; `callee` is alive.
+    #[allow(unsafe_code)]
+    pub unsafe fn assume(&mut self, source: u32, statement: u32, callee: *mut pyo3::ffi::PyObject) {
+        // SAFETY: as promised.
+        let identity = unsafe { inspect::callable_identity(callee) };
+        if self.assumed_calls.insert((source, statement, identity)) {
+            // SAFETY: as promised.
+            self.assumed_names.entry(identity).or_insert_with(|| unsafe { inspect::callable_name(callee) });
+        }
+    }
+
+    /// What [`Recorder::assume`] noted.
+    fn assumed(&mut self) -> Vec<clew_trace::Assumed> {
+        let names = std::mem::take(&mut self.assumed_names);
+        let calls = std::mem::take(&mut self.assumed_calls);
+        let mut assumed: Vec<_> = calls
+            .into_iter()
+            .map(|(source, statement, identity)| clew_trace::Assumed {
+                source: clew_trace::SourceId(source),
+                statement: clew_trace::StatementId(statement),
+                callee: names.get(&identity).cloned().unwrap_or_default(),
+            })
+            .collect();
+        assumed.sort_unstable();
+        assumed.dedup();
+        assumed
+    }
+
     /// Notes that the recording is not complete, once per reason.
     pub fn degrade(&mut self, reason: &str) {
         if !self.degraded.iter().any(|known| known == reason) {

@@ -78,6 +78,18 @@ pub struct Touched {
     pub kind: WriteKind,
 }
 
+/// A call of a function of which nothing was known: it was taken to change only what was seen to change, and perhaps to
+/// give a view of what it was given.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Assumed {
+    /// The source.
+    pub source: SourceId,
+    /// The statement that made the call.
+    pub statement: StatementId,
+    /// What was called, by its name.
+    pub callee: String,
+}
+
 /// An exception that a handler of user code caught.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Raised {
@@ -178,4 +190,6 @@ pub struct RunTrace {
     pub degraded: Vec<String>,
     /// The unit that ended the program by an exception or `SystemExit`, if one did.
     pub ended_by: Option<StatementId>,
+    /// Calls of which nothing was known, ascending, each once.
+    pub assumed: Vec<Assumed>,
 }

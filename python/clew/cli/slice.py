@@ -7,6 +7,7 @@ soundly is refused with the reason (exit status 3), and nothing is printed.
 from __future__ import annotations
 
 import argparse
+import sys
 
 from clew import slicing, targets
 from clew.cli import output
@@ -28,6 +29,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--minimize",
         action="store_true",
         help="verify, then leave out what verification shows to be unneeded",
+    )
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="say of each statement why it is kept, and what was assumed of calls (on stderr)",
     )
     parser.add_argument("-o", "--output", metavar="FILE", help="write the slice to a file")
     add_format(parser, "text", "json")
@@ -53,7 +59,45 @@ def execute(options: argparse.Namespace) -> int:
         output.write_bytes(content)
     if said:
         complain("verified", said)
+    if options.explain:
+        sys.stderr.write(_explained(recorded, sliced))
     return 0
+
+
+# Why a statement is kept, by the edge that keeps it.
+_REASONS = {
+    "data": "gives {name}, which line {by} uses",
+    "mutate": "changes what line {by} changes further",
+    "view": "changes what line {by} looks at",
+    "control": "decides whether line {by} runs",
+    "external": "changes {name}, which line {by} reads",
+    "global": "gives {name}, which line {by} uses",
+    "call": "is what the function of line {by} does",
+}
+
+
+def _explained(recorded: RecordedRun, sliced: slicing.Sliced) -> str:
+    """Say why each statement is kept, and of which calls nothing was known."""
+    rows = []
+    for reason in sliced.reasons:
+        name, by = reason["name"], reason["needed_by"]
+        if by is None:
+            changes = reason["kind"] == "mutate"
+            why = "changes what the target holds" if changes else "is the target"
+        elif reason["kind"] == "data" and name is None:
+            why = f"changes what line {by} uses"
+        else:
+            why = _REASONS[reason["kind"]].format(name=name or "something", by=by)
+        rows.append((reason["line"], recorded.line(reason["line"]), why))
+    kept = {reason["line"] for reason in sliced.reasons}
+    text = output.table(("LINE", "CODE", "KEPT BECAUSE IT"), rows, right=("LINE",))
+    for line, callee in recorded.described()["assumed"]:
+        if line in kept:
+            text += (
+                f"assumed at line {line}: {callee} changes no more than was seen to change,"
+                " and may give a view of its arguments\n"
+            )
+    return text
 
 
 def _json(

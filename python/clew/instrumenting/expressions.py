@@ -137,7 +137,9 @@ class Expressions(Hooks):
         parts: list[ast.expr] = []
         for part in node.values:
             if not isinstance(part, ast.FormattedValue):
-                parts.append(self._expr(part))
+                # Some interpreters leave empty texts between the parts.
+                if not isinstance(part, ast.Constant) or part.value:
+                    parts.append(part)
                 continue
             value = self._expr(part.value)
             if part.conversion in CONVERSIONS:

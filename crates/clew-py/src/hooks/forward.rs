@@ -198,7 +198,7 @@ unsafe extern "C" fn forward(
         let flags = recorder.specs.spec(spec_id).flags;
         call.advance(unit, flags);
         let n_changes = crate::recorder::outside::n_changes();
-        let before = call.before(unit, spec_id, flags);
+        let before = call.before(unit, spec_id, flags, (*this).callee);
         let name = call.begin_event((*this).callee);
         let entry = Entry::begin(&call, (*this).callee);
         let result = ffi::PyObject_Vectorcall((*this).callee, args, nargsf, kwnames);
@@ -335,7 +335,7 @@ impl Call {
         }
     }
 
-    unsafe fn before(&self, unit: u32, spec_id: u32, flags: u32) -> Snapshots {
+    unsafe fn before(&self, unit: u32, spec_id: u32, flags: u32, callee: *mut ffi::PyObject) -> Snapshots {
         let mut snapshots = Snapshots::new();
         // SAFETY: the lock is held; the resolver may have run meanwhile.
         let Some(recorder) = (unsafe { recorder() }) else {
@@ -360,6 +360,7 @@ impl Call {
                 }
             }
             if flags & flag::OBSERVE != 0 {
+                recorder.assume((*self.site).source, (*self.site).statement, callee);
                 let parts = std::iter::once(self.receiver).chain((0..n_all).map(|i| self.argument(i)));
                 for part in parts {
                     if !part.is_null() && observe::worthwhile(part) {

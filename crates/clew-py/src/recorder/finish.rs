@@ -310,6 +310,7 @@ fn trace_of(recorder: &mut Recorder, bindings: Vec<Binding>) -> RunTrace {
             .collect(),
         degraded: std::mem::take(&mut recorder.degraded),
         ended_by: recorder.ended_by.and_then(unit_or_none),
+        assumed: recorder.assumed(),
     }
 }
 

@@ -117,3 +117,63 @@ pub unsafe fn text_of(object: *mut ffi::PyObject) -> String {
         String::from_utf8_lossy(std::slice::from_raw_parts(bytes.cast::<u8>(), length as usize)).into_owned()
     }
 }
+
+/// The function behind a callable: of a bound method, that which it binds.
+unsafe fn unbound(callable: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: a live object.
+    let function = unsafe { crate::hooks::callee::bound_function(callable) };
+    if function.is_null() {
+        callable
+    } else {
+        function
+    }
+}
+
+/// What tells callables apart that outlive each call: the definition of a C function, or the object itself.
+///
+/// # Safety
+/// The interpreter lock is held and `callable` is alive.
+pub unsafe fn callable_identity(callable: *mut ffi::PyObject) -> usize {
+    // SAFETY: the type is checked before the cast.
+    unsafe {
+        if ffi::PyCFunction_Check(callable) != 0 {
+            return (*callable.cast::<ffi::PyCFunctionObject>()).m_ml as usize;
+        }
+        unbound(callable) as usize
+    }
+}
+
+/// The name of a callable with its module, as far as they can be had without user code.
+///
+/// # Safety
+/// The interpreter lock is held and `callable` is alive.
+pub unsafe fn callable_name(callable: *mut ffi::PyObject) -> String {
+    // SAFETY: the types are checked before the casts; the attributes are those of the interpreter's own types.
+    unsafe {
+        let function = unbound(callable);
+        let tp = ffi::Py_TYPE(function);
+        let is_plain = tp == &raw mut ffi::PyFunction_Type
+            || ffi::PyCFunction_Check(function) != 0
+            || tp == &raw mut ffi::PyType_Type
+            || tp == &raw mut ffi::PyMethodDescr_Type;
+        if !is_plain {
+            return String::from_utf8_lossy(type_name(tp)).into_owned();
+        }
+        let part = |name: &CStr| {
+            let value = ffi::PyObject_GetAttrString(function, name.as_ptr());
+            if value.is_null() {
+                ffi::PyErr_Clear();
+                return String::new();
+            }
+            let text = text_of(value);
+            ffi::Py_DECREF(value);
+            text
+        };
+        let (module, name) = (part(c"__module__"), part(c"__qualname__"));
+        if module.is_empty() {
+            name
+        } else {
+            format!("{module}.{name}")
+        }
+    }
+}

@@ -68,12 +68,15 @@ impl Described {
             .map(|b| (&b.name, &b.summary, &b.fingerprint))
             .collect();
         let artifacts: Vec<_> = trace.artifacts.iter().map(|(name, unit, _)| (name, self.line(*unit))).collect();
+        let of_program = trace.assumed.iter().filter(|call| call.source.index() == 0);
+        let assumed: Vec<_> = of_program.map(|call| (self.line(call.statement), &call.callee)).collect();
         let dict = PyDict::new(py);
         dict.set_item("sources", sources)?;
         dict.set_item("effects", effects)?;
         dict.set_item("bindings", bindings)?;
         dict.set_item("artifacts", artifacts)?;
         dict.set_item("degraded", &trace.degraded)?;
+        dict.set_item("assumed", assumed)?;
         dict.set_item("ended_by", trace.ended_by.and_then(|unit| self.line(unit)))?;
         Ok(dict)
     }
@@ -107,7 +110,8 @@ fn access(access: Access) -> &'static str {
 ///
 /// `sources`: path, module, number of statements, how many ran, line that imported it. `effects`, in order of first
 /// occurrence: line, kind, key, access. `bindings` at the end of the run: name, summary, fingerprint. `artifacts`: name,
-/// line. `degraded`: reasons. `ended_by`: line.
+/// line. `degraded`: reasons. `assumed`: line of the program and callee of calls of which nothing was known. `ended_by`:
+/// line.
 #[pyfunction]
 #[allow(clippy::needless_pass_by_value)]
 pub fn describe_trace<'py>(py: Python<'py>, trace: &[u8], texts: Vec<String>) -> PyResult<Bound<'py, PyDict>> {
