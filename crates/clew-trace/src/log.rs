@@ -69,6 +69,11 @@ impl EventKind {
         })
     }
 
+    /// Whether its time counts: other kinds repeat the time of the last event before them that was timed, as a rule.
+    pub const fn is_timed(self) -> bool {
+        matches!(self, Self::Call | Self::Return | Self::Raise)
+    }
+
     /// Whether a call ends with it.
     pub const fn is_end(self) -> bool {
         matches!(self, Self::Return | Self::Raise)

@@ -2,9 +2,11 @@
 //!
 //! For each event the token column holds one byte: three bits of kind; whether site and callee are as predicted (for
 //! the end of a call: those of the innermost open call); how many values follow; whether count and flags differ from
-//! the last time. Surprises go to columns of their own. A value takes one byte if it is what it was at this site before,
-//! or one of the last results; else its difference or all of it goes to another column. Time since the thread's last event takes two bytes, low and
-//! high in separate columns so that the high ones, nearly all zero, vanish; longer pauses go to a third.
+//! the last time. Surprises go to columns of their own. One byte says of all values of an event whether they are what
+//! they were at this site before, or one of the last results; else their differences or all of them go to other columns.
+//! Time since the thread's last event takes two bytes, low and high in separate columns so that the high ones, nearly
+//! all zero, vanish; longer pauses go to a third. Operations have no time of their own as a rule, and take none.
+//! A call that ends with nothing in between is one token, of a kind of its own, and two times.
 //! The run column tells which thread each stretch of events belongs to and which calls were open when it began.
 
 mod decode;
@@ -23,6 +25,10 @@ const SITE_HIT: u8 = 1 << 3;
 const CALLEE_HIT: u8 = 1 << 4;
 const VALUES_SHIFT: u32 = 5;
 const OTHER_DETAIL: u8 = 1 << 7;
+/// In the flags of an event: time passed before it, although its kind has no time of its own.
+const OTHER_TIME: u8 = 1 << 7;
+/// The kind, in a token, of a call with at most two arguments and its end; its values are the result and the arguments.
+const WHOLE: u8 = 7;
 /// A pause of this or more, in nanoseconds, goes to the column of long ones.
 const LONG_PAUSE: u64 = 0xFFFF;
 
@@ -48,12 +54,13 @@ const NEAR: u32 = 128;
 const COLUMNS: usize = 11;
 
 /// How a value is written: as the last one of its site, as a recent result, by a small difference, or in full.
-mod value_code {
-    pub const SAME: u8 = 0;
+mod shape {
     /// And the following ones, by how recent the result is.
     pub const RECENT: u8 = 1;
-    pub const NEAR: u8 = 5;
-    pub const FAR: u8 = 6;
+    pub const NEAR: u8 = 4;
+    pub const FAR: u8 = 5;
+    /// Number of shapes; those of three values are told in one byte, as digits of a number of this base.
+    pub const N: u8 = 6;
 }
 
 impl Columns {

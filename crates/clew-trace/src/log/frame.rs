@@ -4,13 +4,14 @@
 //! tells where the footer's frame is. A frame is a head of 32 bytes and its payload. The sequence number orders frames
 //! whatever their place, and the checksum tells a frame that was torn or partly overwritten.
 //!
-//! Format versions: 1, the first.
+//! Format versions: 1, the first; 2, values by recent results; 3, operations without times, calls with nothing in
+//! between as one token.
 
 use super::bytes::{checksum, Cursor};
 use super::Error;
 
 /// Format version that is written.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 /// Length of the file's header.
 pub const FILE_HEADER: usize = 16;
 /// Length of a frame's head.

@@ -40,8 +40,17 @@ pub struct Total {
 pub struct Totals {
     rows: Vec<Total>,
     index: FxHashMap<(u32, u32), u32>,
-    /// Row that was last used for a site, by the site's low bits.
-    recent: Vec<u32>,
+    /// By the site's low bits, the pair that was last met.
+    recent: Box<[Met; RECENT]>,
+}
+
+/// A pair of site and callee, its row, and how often it was met since the row was told.
+#[derive(Clone, Copy, Debug, Default)]
+struct Met {
+    site: u32,
+    callee: u32,
+    row: u32,
+    count: u32,
 }
 
 /// One thread's open calls, with how often each callee is among them.
@@ -58,13 +67,16 @@ const RECENT: usize = 1 << 12;
 
 impl Default for Totals {
     fn default() -> Self {
-        Self { rows: Vec::new(), index: FxHashMap::default(), recent: vec![0; RECENT] }
+        Self { rows: Vec::new(), index: FxHashMap::default(), recent: Box::new([Met::default(); RECENT]) }
     }
 }
 
 impl Totals {
     /// The sums, in the order in which the pairs first occurred.
-    pub fn rows(&self) -> &[Total] {
+    pub fn rows(&mut self) -> &[Total] {
+        for at in 0..RECENT {
+            self.tell(at);
+        }
         &self.rows
     }
 
@@ -90,11 +102,27 @@ impl Totals {
                 Some(ending)
             }
             EventKind::Operation => {
-                let row = self.row(event.site, event.callee);
-                self.rows[row as usize].count += 1;
+                self.meet(event.site, event.callee);
                 None
             }
             EventKind::Arguments | EventKind::Suspend | EventKind::Resume => None,
+        }
+    }
+
+    /// Takes in a call that ended with nothing in between.
+    #[inline]
+    pub fn take_whole(&mut self, call: &RawEvent, end: &RawEvent, thread: &mut Activity) {
+        thread.last_ns = end.time_ns;
+        let row = self.meet(call.site, call.callee) as usize;
+        let total_ns = end.time_ns.saturating_sub(call.time_ns);
+        if let Some(parent) = thread.stack.calls.last_mut() {
+            parent.children_ns += total_ns;
+        }
+        let row = &mut self.rows[row];
+        row.own_ns += total_ns;
+        row.max_ns = row.max_ns.max(total_ns);
+        if !thread.is_open(call.callee) {
+            row.total_ns += total_ns;
         }
     }
 
@@ -137,8 +165,7 @@ impl Totals {
 
     #[inline]
     fn begin(&mut self, site: u32, callee: u32, time_ns: u64, thread: &mut Activity) {
-        let row = self.row(site, callee);
-        self.rows[row as usize].count += 1;
+        let row = self.meet(site, callee);
         let outermost = if thread.enter(callee) { OUTERMOST } else { 0 };
         thread.stack.begin(site, callee, time_ns, row | outermost);
     }
@@ -156,12 +183,33 @@ impl Totals {
         }
     }
 
+    /// Counts the pair; gives its row.
     #[inline]
-    fn row(&mut self, site: u32, callee: u32) -> u32 {
-        let recent = self.recent[site as usize % RECENT];
-        match self.rows.get(recent as usize) {
-            Some(row) if row.site == site && row.callee == callee => recent,
-            _ => self.find_row(site, callee),
+    fn meet(&mut self, site: u32, callee: u32) -> u32 {
+        let met = &mut self.recent[site as usize % RECENT];
+        if met.count == 0 || met.site != site || met.callee != callee || met.count == u32::MAX {
+            return self.meet_another(site, callee);
+        }
+        met.count += 1;
+        met.row
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn meet_another(&mut self, site: u32, callee: u32) -> u32 {
+        let at = site as usize % RECENT;
+        self.tell(at);
+        let row = self.find_row(site, callee);
+        self.recent[at] = Met { site, callee, row, count: 1 };
+        row
+    }
+
+    /// Adds to its row how often a pair was met.
+    fn tell(&mut self, at: usize) {
+        let met = &mut self.recent[at];
+        let count = std::mem::take(&mut met.count);
+        if let Some(row) = self.rows.get_mut(met.row as usize) {
+            row.count += u64::from(count);
         }
     }
 
@@ -169,12 +217,10 @@ impl Totals {
         let full = self.rows.len() >= MAX_ROWS;
         let key = if full && !self.index.contains_key(&(site, callee)) { (u32::MAX, u32::MAX) } else { (site, callee) };
         let rows = &mut self.rows;
-        let row = *self.index.entry(key).or_insert_with(|| {
+        *self.index.entry(key).or_insert_with(|| {
             rows.push(Total { site: key.0, callee: key.1, ..Total::default() });
             rows.len() as u32 - 1
-        });
-        self.recent[site as usize % RECENT] = row;
-        row
+        })
     }
 }
 
@@ -183,7 +229,7 @@ impl Activity {
     #[inline]
     fn enter(&mut self, callee: u32) -> bool {
         if callee >= MAX_COUNTED_CALLEE {
-            return !self.stack.calls.iter().any(|call| call.callee == callee);
+            return !self.is_open(callee);
         }
         let at = callee as usize;
         if at >= self.open_by_callee.len() {
@@ -191,6 +237,15 @@ impl Activity {
         }
         self.open_by_callee[at] += 1;
         self.open_by_callee[at] == 1
+    }
+
+    /// Whether a call of the callee is open.
+    #[inline]
+    fn is_open(&self, callee: u32) -> bool {
+        if callee >= MAX_COUNTED_CALLEE {
+            return self.stack.calls.iter().any(|call| call.callee == callee);
+        }
+        self.open_by_callee.get(callee as usize).is_some_and(|open| *open > 0)
     }
 
     #[inline]

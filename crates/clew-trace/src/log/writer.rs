@@ -6,7 +6,7 @@ use super::frame::{self, FrameKind, Head};
 use super::region::{Keep, Place, Placed, Region};
 use super::tables::Tables;
 use super::totals::{Activity, Total, Totals};
-use super::{Error, RawEvent};
+use super::{Error, EventKind, RawEvent, ValueRef};
 use serde::{Deserialize, Serialize};
 use std::io::{Seek, SeekFrom, Write};
 
@@ -113,7 +113,17 @@ impl<W: Write + Seek> Writer<W> {
         let Self { encoder, totals, threads, .. } = self;
         let activity = &mut threads[usize::from(thread)];
         encoder.begin_run(thread, &activity.stack, events);
-        for event in events {
+        let mut rest = events;
+        while let Some((event, after)) = rest.split_first() {
+            rest = after;
+            if event.kind == EventKind::Call {
+                if let Some((end, after)) = after.split_first().filter(|(end, _)| is_whole(event, end)) {
+                    totals.take_whole(event, end, activity);
+                    encoder.put_whole(event, end);
+                    rest = after;
+                    continue;
+                }
+            }
             let ending = totals.take(event, activity);
             encoder.put(event, ending);
         }
@@ -221,6 +231,16 @@ impl<W: Write + Seek> Writer<W> {
         self.summary.n_bytes = self.out.stream_position()?;
         Ok(())
     }
+}
+
+/// Whether an event that follows the beginning of a call ends it, and both are as plain as one token can tell.
+#[inline]
+fn is_whole(call: &RawEvent, end: &RawEvent) -> bool {
+    const NONE: ValueRef = ValueRef::ABSENT;
+    end.kind == EventKind::Return
+        && (end.site, end.callee) == (call.site, call.callee)
+        && (end.count, end.flags) == (1, 0)
+        && (end.values[1], end.values[2], call.values[2]) == (NONE, NONE, NONE)
 }
 
 const PACK_LEVEL: i32 = 3;

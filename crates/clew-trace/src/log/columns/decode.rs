@@ -2,7 +2,8 @@
 
 use super::packing::unpack;
 use super::{
-    value_code, Block, Event, Run, CALLEE_HIT, LONG_PAUSE, MAX_BLOCK_EVENTS, NEAR, OTHER_DETAIL, SITE_HIT, VALUES_SHIFT,
+    shape, Block, Event, Run, CALLEE_HIT, LONG_PAUSE, MAX_BLOCK_EVENTS, NEAR, OTHER_DETAIL, OTHER_TIME, SITE_HIT,
+    VALUES_SHIFT, WHOLE,
 };
 use crate::log::bytes::Cursor;
 use crate::log::predict::Predictor;
@@ -38,15 +39,21 @@ pub fn block(bytes: &[u8]) -> Result<Block, Error> {
     while !runs.rest().is_empty() {
         let (run, first_ns) = run(&mut runs, &mut stacks, block.events.len())?;
         let stack = stacks.entry(run.thread).or_default();
-        if run.n_events > decoder.tokens.rest().len() {
+        // A token may stand for two events.
+        if run.n_events > 2 * decoder.tokens.rest().len() {
             return Err(Error::Damaged { what: "a run is longer than its block" });
         }
         decoder.predictor.begin_run();
+        let end = run.first + run.n_events;
         let mut before = first_ns;
-        for _ in 0..run.n_events {
-            let event = decoder.event(before, stack)?;
-            before = event.time_ns;
+        while block.events.len() < end {
+            let (event, ended) = decoder.event(before, stack)?;
             block.events.push(event);
+            block.events.extend(ended);
+            before = ended.unwrap_or(event).time_ns;
+        }
+        if block.events.len() > end {
+            return Err(Error::Damaged { what: "a run ends within a call" });
         }
         block.runs.push(run);
     }
@@ -94,11 +101,15 @@ struct Decoder<'a> {
 }
 
 impl Decoder<'_> {
-    fn event(&mut self, before: u64, stack: &mut CallStack) -> Result<Event, Error> {
+    /// The next event, and the end of the call if the token stands for that as well.
+    fn event(&mut self, before: u64, stack: &mut CallStack) -> Result<(Event, Option<Event>), Error> {
         let token = self.tokens.byte()?;
         let number = token & 7;
-        let kind = EventKind::from_number(number).ok_or(Error::Damaged { what: "an event is of no known kind" })?;
-        let time_ns = self.time(before)?;
+        let is_whole = number == WHOLE;
+        let unknown = Error::Damaged { what: "an event is of no known kind" };
+        let kind = if is_whole { EventKind::Call } else { EventKind::from_number(number).ok_or(unknown)? };
+        let time_ns = if kind.is_timed() { self.time(before)? } else { before };
+        let end_ns = if is_whole { self.time(time_ns)? } else { time_ns };
         let mut event = Event {
             time_ns,
             start_ns: time_ns,
@@ -115,12 +126,21 @@ impl Decoder<'_> {
         } else {
             self.place(token, &mut event)?;
         }
-        self.predictor.saw(event.site, number);
-        self.detail(token, &mut event)?;
+        self.predictor.sites.saw(event.site, number);
+        self.content(token, &mut event)?;
+        if is_whole {
+            let [result, first, second] = event.values;
+            self.predictor.recent.gave(result.0);
+            event.values = [first, second, ValueRef::ABSENT];
+            let values = [result, ValueRef::ABSENT, ValueRef::ABSENT];
+            let (kind, flags) = (EventKind::Return, 0);
+            let ended = Event { time_ns: end_ns, values, count: 1, flags, kind, n_ended: 1, ..event };
+            return Ok((event, Some(ended)));
+        }
         if kind == EventKind::Call {
             stack.begin(event.site, event.callee, time_ns, 0);
         }
-        Ok(event)
+        Ok((event, None))
     }
 
     fn time(&mut self, before: u64) -> Result<u64, Error> {
@@ -150,12 +170,12 @@ impl Decoder<'_> {
     }
 
     fn place(&mut self, token: u8, event: &mut Event) -> Result<(), Error> {
-        let expected = self.predictor.next_site();
+        let expected = self.predictor.sites.next();
         if token & SITE_HIT == 0 {
             *expected = self.sites.varint32()?;
         }
         event.site = *expected;
-        let detail = self.predictor.detail(event.site, event.kind as u8);
+        let detail = self.predictor.details.of(event.site, token & 7);
         if token & CALLEE_HIT == 0 {
             detail.callee = self.callees.varint32()?;
         }
@@ -163,28 +183,33 @@ impl Decoder<'_> {
         Ok(())
     }
 
-    fn detail(&mut self, token: u8, event: &mut Event) -> Result<(), Error> {
+    fn content(&mut self, token: u8, event: &mut Event) -> Result<(), Error> {
+        let Predictor { details, recent, .. } = &mut self.predictor;
+        let detail = details.of(event.site, token & 7);
         let n_values = usize::from(token >> VALUES_SHIFT & 3);
-        for (place, value) in event.values.iter_mut().enumerate().take(n_values) {
-            let last = *self.predictor.value(event.site, event.kind as u8, place);
-            let now = match self.values.byte()? {
-                value_code::SAME => last,
-                value_code::NEAR => last.wrapping_add(u32::from(self.near_values.byte()?)).wrapping_sub(NEAR),
-                value_code::FAR => self.far_values.u32()?,
-                code if code < value_code::NEAR => self.predictor.result(code - value_code::RECENT),
-                _ => return Err(Error::Damaged { what: "a value is of no known kind" }),
+        let mut shapes = if n_values > 0 { self.values.byte()? } else { 0 };
+        for (value, last) in event.values.iter_mut().zip(&mut detail.values).take(n_values) {
+            *last = match shapes % shape::N {
+                shape::NEAR => last.wrapping_add(u32::from(self.near_values.byte()?)).wrapping_sub(NEAR),
+                shape::FAR => self.far_values.u32()?,
+                0 => *last,
+                age => recent.result(age - shape::RECENT),
             };
-            *self.predictor.value(event.site, event.kind as u8, place) = now;
-            *value = ValueRef(now);
+            *value = ValueRef(*last);
+            shapes /= shape::N;
         }
-        if n_values > 0 {
-            self.predictor.gave(event.values[n_values - 1].0);
+        if n_values > 0 && token & 7 != WHOLE {
+            recent.gave(event.values[n_values - 1].0);
         }
-        let detail = self.predictor.detail(event.site, event.kind as u8);
         if token & OTHER_DETAIL != 0 {
-            detail.flags = self.details.byte()?;
+            let flags = self.details.byte()?;
+            detail.flags = flags & !OTHER_TIME;
             let count = self.details.varint()?;
             detail.count = u16::try_from(count).map_err(|_| Error::Damaged { what: "a count is too big" })?;
+            if flags & OTHER_TIME != 0 {
+                event.time_ns = event.time_ns.wrapping_add(self.time_long.varint()?);
+                event.start_ns = event.time_ns;
+            }
         }
         (event.count, event.flags) = (detail.count, detail.flags);
         Ok(())

@@ -1,8 +1,9 @@
-//! Raw events to columns. This is the writer's inner loop: one pass for times, one for everything else.
+//! Raw events to columns. This is the writer's inner loop, and its time is the program's.
 
 use super::packing::Packer;
 use super::{
-    value_code, Columns, CALLEE_HIT, LONG_PAUSE, MAX_BLOCK_EVENTS, NEAR, OTHER_DETAIL, SITE_HIT, VALUES_SHIFT,
+    shape, Columns, CALLEE_HIT, LONG_PAUSE, MAX_BLOCK_EVENTS, NEAR, OTHER_DETAIL, OTHER_TIME, SITE_HIT, VALUES_SHIFT,
+    WHOLE,
 };
 use crate::log::bytes::put_varint;
 use crate::log::predict::Predictor;
@@ -15,11 +16,11 @@ pub struct Encoder {
     predictor: Predictor,
     packer: Packer,
     n_events: usize,
+    /// The time of the last event of the run.
+    before: u64,
     /// The first event's time and the latest seen, of this block.
     times: Option<(u64, u64)>,
     seen: Vec<u16>,
-    /// The pauses of one run, between two passes.
-    pauses: Vec<u16>,
 }
 
 /// What is known of a finished block besides its bytes.
@@ -41,9 +42,9 @@ impl Encoder {
             predictor: Predictor::default(),
             packer: Packer::new()?,
             n_events: 0,
+            before: 0,
             times: None,
             seen: Vec::new(),
-            pauses: Vec::new(),
         })
     }
 
@@ -69,90 +70,76 @@ impl Encoder {
             put_open_calls(out, &stack.calls);
         }
         self.predictor.begin_run();
-        self.put_times(first_ns, events);
+        self.before = first_ns;
         self.n_events += events.len();
         let (first, last) = self.times.unwrap_or((first_ns, first_ns));
         let latest = events.last().map_or(last, |event| event.time_ns);
         self.times = Some((first.min(first_ns), last.max(latest)));
-        self.columns.tokens.reserve(events.len());
+        let Columns { tokens, values, time_low, time_high, .. } = &mut self.columns;
+        [tokens, values, time_low, time_high].into_iter().for_each(|column| column.reserve(events.len()));
     }
 
-    fn put_times(&mut self, first_ns: u64, events: &[RawEvent]) {
-        let Columns { time_low, time_high, time_long, .. } = &mut self.columns;
-        let mut before = first_ns;
-        let pauses = events.iter().map(|event| {
-            let pause = event.time_ns.wrapping_sub(before);
-            before = event.time_ns;
-            if pause >= LONG_PAUSE {
-                put_varint(time_long, pause);
-            }
-            pause.min(LONG_PAUSE) as u16
-        });
-        self.pauses.clear();
-        self.pauses.extend(pauses);
-        time_low.extend(self.pauses.iter().map(|&pause| pause as u8));
-        time_high.extend(self.pauses.iter().map(|&pause| (pause >> 8) as u8));
-    }
-
-    /// Puts one event of the run, except its time; `ending` is what [`CallStack::ending`] says of the end of a call.
+    /// Puts one event of the run; `ending` is what [`CallStack::ending`] says of the end of a call.
     #[inline]
     pub fn put(&mut self, event: &RawEvent, ending: Option<Ending>) {
         let kind = event.kind as u8;
         let mut token = kind;
-        if let Some(ending) = ending {
-            if ending == Ending::Innermost {
-                token |= SITE_HIT | CALLEE_HIT;
-            } else {
+        match ending {
+            Some(Ending::Innermost) => token |= SITE_HIT | CALLEE_HIT,
+            Some(_) => {
                 put_varint(&mut self.columns.sites, u64::from(event.site));
                 put_varint(&mut self.columns.callees, u64::from(event.callee));
             }
+            None => token |= self.put_place(event, kind),
+        }
+        let mut pause = 0;
+        if event.kind.is_timed() {
+            self.put_time(event.time_ns);
         } else {
-            token |= self.put_place(event);
+            pause = event.time_ns.wrapping_sub(self.before);
+            self.before = event.time_ns;
         }
-        self.predictor.saw(event.site, kind);
         let n_values = n_values(event.values);
-        token |= n_values << VALUES_SHIFT;
-        let Columns { values, near_values, far_values, .. } = &mut self.columns;
-        for (place, value) in event.values.iter().enumerate().take(usize::from(n_values)) {
-            let last = std::mem::replace(self.predictor.value(event.site, kind, place), value.0);
-            let change = value.0.wrapping_sub(last);
-            let code = if change == 0 {
-                value_code::SAME
-            } else if let Some(age) = self.predictor.recency(value.0) {
-                value_code::RECENT + age
-            } else if change.wrapping_add(NEAR) < 2 * NEAR {
-                near_values.push(change.wrapping_add(NEAR) as u8);
-                value_code::NEAR
-            } else {
-                far_values.extend_from_slice(&value.0.to_le_bytes());
-                value_code::FAR
-            };
-            values.push(code);
-        }
+        self.put_values(token, event, kind, (event.values, n_values), pause);
         if n_values > 0 {
-            self.predictor.gave(event.values[usize::from(n_values) - 1].0);
+            self.predictor.recent.gave(event.values[usize::from(n_values) - 1].0);
         }
-        let detail = self.predictor.detail(event.site, kind);
-        if (event.count, event.flags) != (detail.count, detail.flags) {
-            token |= OTHER_DETAIL;
-            self.columns.details.push(event.flags);
-            put_varint(&mut self.columns.details, u64::from(event.count));
-            (detail.count, detail.flags) = (event.count, event.flags);
-        }
-        self.columns.tokens.push(token);
     }
 
+    /// Puts a call that ended with nothing in between.
     #[inline]
-    fn put_place(&mut self, event: &RawEvent) -> u8 {
+    pub fn put_whole(&mut self, call: &RawEvent, end: &RawEvent) {
+        let token = WHOLE | self.put_place(call, WHOLE);
+        self.put_time(call.time_ns);
+        self.put_time(end.time_ns);
+        let values = [end.values[0], call.values[0], call.values[1]];
+        self.put_values(token, call, WHOLE, (values, n_values(values)), 0);
+        self.predictor.recent.gave(values[0].0);
+    }
+
+    #[inline(always)]
+    fn put_time(&mut self, time_ns: u64) {
+        let pause = time_ns.wrapping_sub(self.before);
+        self.before = time_ns;
+        let short = pause.min(LONG_PAUSE) as u16;
+        self.columns.time_low.push(short as u8);
+        self.columns.time_high.push((short >> 8) as u8);
+        if pause >= LONG_PAUSE {
+            put_varint(&mut self.columns.time_long, pause);
+        }
+    }
+
+    #[inline(always)]
+    fn put_place(&mut self, event: &RawEvent, kind: u8) -> u8 {
         let mut hits = 0;
-        let expected = self.predictor.next_site();
+        let expected = self.predictor.sites.next();
         if *expected == event.site {
             hits |= SITE_HIT;
         } else {
             *expected = event.site;
             put_varint(&mut self.columns.sites, u64::from(event.site));
         }
-        let detail = self.predictor.detail(event.site, event.kind as u8);
+        let detail = self.predictor.details.of(event.site, kind);
         if detail.callee == event.callee {
             hits |= CALLEE_HIT;
         } else {
@@ -160,6 +147,56 @@ impl Encoder {
             put_varint(&mut self.columns.callees, u64::from(event.callee));
         }
         hits
+    }
+
+    /// Puts the token, the values by one byte that says how each of them is told, and what is unlike the last time.
+    /// `pause` is time that passed before an event of a kind that has no time of its own.
+    #[inline(always)]
+    fn put_values(
+        &mut self,
+        mut token: u8,
+        event: &RawEvent,
+        kind: u8,
+        (all, n_values): ([ValueRef; 3], u8),
+        pause: u64,
+    ) {
+        let Predictor { sites, details, recent } = &mut self.predictor;
+        let Columns { tokens, time_long, values, near_values, far_values, details: others, .. } = &mut self.columns;
+        sites.saw(event.site, kind);
+        token |= n_values << VALUES_SHIFT;
+        let detail = details.of(event.site, kind);
+        let mut shapes = 0;
+        let mut place = 1;
+        for (value, last) in all.iter().zip(&mut detail.values).take(usize::from(n_values)) {
+            let change = value.0.wrapping_sub(*last);
+            if change != 0 {
+                *last = value.0;
+                let shape = if let Some(age) = recent.age(value.0) {
+                    shape::RECENT + age
+                } else if change.wrapping_add(NEAR) < 2 * NEAR {
+                    near_values.push(change.wrapping_add(NEAR) as u8);
+                    shape::NEAR
+                } else {
+                    far_values.extend_from_slice(&value.0.to_le_bytes());
+                    shape::FAR
+                };
+                shapes += shape * place;
+            }
+            place = place.wrapping_mul(shape::N);
+        }
+        if n_values > 0 {
+            values.push(shapes);
+        }
+        if (event.count, event.flags) != (detail.count, detail.flags) || pause > 0 {
+            token |= OTHER_DETAIL;
+            (detail.count, detail.flags) = (event.count, event.flags);
+            others.push(event.flags | if pause > 0 { OTHER_TIME } else { 0 });
+            put_varint(others, u64::from(event.count));
+            if pause > 0 {
+                put_varint(time_long, pause);
+            }
+        }
+        tokens.push(token);
     }
 
     /// The bytes of the block, if it holds an event; an empty block begins.
@@ -175,7 +212,7 @@ impl Encoder {
 }
 
 /// How many values are left when the absent ones at the end go.
-#[inline]
+#[inline(always)]
 fn n_values(values: [ValueRef; 3]) -> u8 {
     let last = values.iter().rposition(|value| *value != ValueRef::ABSENT);
     last.map_or(0, |at| at as u8 + 1)
