@@ -10,6 +10,8 @@
 //! Invariant: after [`without_frames`] returns, the frame stack and the recursion counters are as before, even
 //! when the program changed the recursion limit.
 
+pub mod running;
+
 use pyo3::ffi;
 use pyo3::prelude::*;
 use std::ffi::{c_int, c_uint, c_void};

@@ -14,6 +14,7 @@ pub mod forward;
 pub mod heap;
 pub mod logged;
 pub mod marks;
+pub mod native;
 pub mod notes;
 pub mod operate;
 pub mod site;
@@ -287,27 +288,56 @@ pub unsafe fn make(
                 (*site).keys = parts.keys(recorder, names);
                 (&raw mut (*definitions).import, site)
             }
-            Hook::Method { statement, name, logged } => {
+            Hook::Method { statement, name, logged, ends } => {
                 let site = parts.site(*statement);
                 parts.log(recorder, site, *statement, *logged);
                 (*site).keys = parts.keys(recorder, &[*name]);
                 (*site).name = parts.interned(*name);
+                (*site).ends = *ends;
                 (&raw mut (*definitions).method, site)
             }
-            Hook::Callee { statement, logged } => {
+            Hook::Callee { statement, logged, ends } => {
                 let site = parts.site(*statement);
                 parts.log(recorder, site, *statement, *logged);
+                (*site).ends = *ends;
                 (&raw mut (*definitions).callee, site)
             }
-            Hook::LoggedMethod { statement, place } => {
+            Hook::LoggedMethod { statement, name, place, ends } => {
                 let site = parts.site(*statement);
                 parts.log(recorder, site, *statement, Some(*place));
+                (*site).name = parts.interned(*name);
+                (*site).ends = *ends;
                 (&raw mut (*definitions).logged_method, site)
             }
-            Hook::LoggedCallee { statement, place } => {
+            Hook::LoggedCallee { statement, place, ends } => {
                 let site = parts.site(*statement);
                 parts.log(recorder, site, *statement, Some(*place));
+                (*site).ends = *ends;
                 (&raw mut (*definitions).logged_callee, site)
+            }
+            Hook::LoggedCall { statement, place } => {
+                let site = parts.site(*statement);
+                parts.log(recorder, site, *statement, Some(*place));
+                (fast_definition(logged::call), site)
+            }
+            Hook::Began { scope } => {
+                let site = parts.site(StatementId(0));
+                (*site).key = scope.0;
+                (fast_definition(native::began), site)
+            }
+            Hook::Ended { statement, call, name, place, .. } => {
+                let site = parts.site(*statement);
+                match call {
+                    Some(call) => {
+                        let event_site = parts.event_sites.borrow().get(*call as usize).copied();
+                        (*site).event_site = event_site.unwrap_or(0);
+                    }
+                    None => parts.log(recorder, site, *statement, Some(*place)),
+                }
+                if let (Some(name), Some(events)) = (name, recorder.events.as_mut()) {
+                    ((*site).logged, (*site).operation) = (true, events.name(parts.table.name(*name)));
+                }
+                (fast_definition(native::ended), site)
             }
             Hook::Operate { statement, operation, is_test, place } => {
                 let site = parts.operation(recorder, *statement, *place, operation.symbol());

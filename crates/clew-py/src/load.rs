@@ -14,8 +14,11 @@ use clew_syntax::rewrite::{instrument, Detail, Instrumented, Options};
 use clew_trace::StatementId;
 
 use crate::cache::{Cache, Prepared};
+use crate::hooks::site::Site;
 use crate::hooks::{erasing, make, SourceParts};
 use crate::importing::without_compiler_warnings;
+use crate::recorder::events::native::CallPlace;
+use crate::recorder::events::Events;
 use crate::recorder::units::{current_unit, hot};
 use crate::recorder::{nesting, recorder, LoadedSource};
 
@@ -100,8 +103,34 @@ fn with_hooks<'py>(code: &Bound<'py, PyAny>, made: &Made<'_>, codes: &mut Vec<us
     // SAFETY: the lock is held; reading attributes of a code object runs no code of the program.
     if let Some(recorder) = unsafe { recorder() } {
         recorder.erasing.add(&new, &meanings, made.coverage, made.entered)?;
+        if let Some(events) = recorder.events.as_mut() {
+            add_calls(events, &new, &old, made)?;
+        }
     }
     Ok(new)
+}
+
+/// Tells the log what a code object has to do with calls that the interpreter carries out itself.
+fn add_calls(
+    events: &mut Events,
+    code: &Bound<'_, PyAny>,
+    placeholders: &Bound<'_, PyTuple>,
+    made: &Made<'_>,
+) -> PyResult<()> {
+    let constants = code.getattr("co_consts")?.as_ptr() as usize;
+    for index in placeholders.iter().filter_map(|constant| made.index(&constant)) {
+        match &made.hooks[index] {
+            Hook::Began { .. } => events.natives.add_function(code.as_ptr() as usize),
+            Hook::Ended { end, n_args, is_method, .. } => {
+                // SAFETY: the hook is a function whose `self` is its site.
+                let event_site = unsafe { (*ffi::PyCFunction_GetSelf(made.objects[index]).cast::<Site>()).event_site };
+                let (n_args, is_method) = (*n_args as u16, *is_method);
+                events.natives.add_place(constants, end.line, end.column, CallPlace { event_site, n_args, is_method });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// The objects made for the hooks of a source.
@@ -309,7 +338,7 @@ fn load(
     };
     let Ok(text) = text_of(source) else { return compile(py, source, filename).map(Bound::unbind) };
     let minor = py.version_info().minor;
-    let options = Options { is_main, detail, minor };
+    let options = Options { is_main, detail, minor, native_calls: logs_native_calls() };
     let cache = cache_dir.map(Cache::at);
     let done = prepare(py, &text, filename, options, cache.as_ref())
         .and_then(|(prepared, code)| install(py, prepared, code.bind(py), text, filename, module, is_main));
@@ -321,6 +350,13 @@ fn load(
             Ok(plain.unbind())
         }
     }
+}
+
+/// Whether calls of user code may be left to the interpreter: when they are only logged, and frames can be read.
+fn logs_native_calls() -> bool {
+    // SAFETY: called with the interpreter lock held, from `load`.
+    let Some(recorder) = (unsafe { recorder() }) else { return false };
+    recorder.collected.is_none() && recorder.events.as_ref().is_some_and(|events| events.natives.is_on())
 }
 
 fn degrade(reason: &str) {

@@ -269,7 +269,8 @@ fn start(
     fresh.main_thread = unsafe { ffi::PyThreadState_Get() } as usize;
     fresh.process = std::process::id();
     if let (true, Some(path)) = (detail != "statement", log) {
-        let made = events::Events::create(&path, fresh.number, max_log, if newest { Keep::Last } else { Keep::First });
+        let keep = if newest { Keep::Last } else { Keep::First };
+        let made = events::Events::create(py, &path, fresh.number, max_log, keep);
         fresh.events = Some(made.map_err(|e| pyo3::exceptions::PyOSError::new_err(e.to_string()))?);
     }
     fresh.ignored_prefixes = outside::ignored_prefixes(py)?;

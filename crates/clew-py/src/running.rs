@@ -88,6 +88,9 @@ fn run_to_end<'py>(
         _ => {
             let error = execute(py, kind, &payload, namespace).err();
             drop(payload);
+            if let Some(error) = &error {
+                note_uncaught(py, error);
+            }
             if kind == "script" {
                 flush_streams(py);
             }
@@ -104,6 +107,16 @@ fn run_to_end<'py>(
     join_threads(py);
     call_atexit(py);
     (ending, cause)
+}
+
+/// Tells the log how the calls that are open end.
+fn note_uncaught(py: Python<'_>, error: &PyErr) {
+    // SAFETY: the lock is held; the type is alive as long as its exception.
+    unsafe {
+        if let Some(events) = recorder::recorder().and_then(|recorder| recorder.events.as_mut()) {
+            events.uncaught(error.get_type(py).as_type_ptr());
+        }
+    }
 }
 
 /// Runs the program's code.

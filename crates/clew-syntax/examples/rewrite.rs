@@ -11,7 +11,7 @@ use serde_json::{json, Value};
 use std::io::{BufRead, Write};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut options = Options { is_main: true, detail: Detail::Statement, minor: 13 };
+    let mut options = Options { is_main: true, detail: Detail::Statement, minor: 13, native_calls: true };
     let mut serve = false;
     let mut measure = false;
     let mut files = Vec::new();

@@ -139,6 +139,8 @@ pub enum Hook {
         name: NameId,
         /// Where the call is, if it is to be logged.
         logged: Option<LogPlace>,
+        /// Whether a [`Hook::Ended`] is around the call.
+        ends: bool,
     },
     /// `C(function)(...)`: a function is about to be called. May return a forwarder.
     Callee {
@@ -146,13 +148,19 @@ pub enum Hook {
         statement: StatementId,
         /// Where the call is, if it is to be logged.
         logged: Option<LogPlace>,
+        /// Whether a [`Hook::Ended`] is around the call.
+        ends: bool,
     },
     /// As [`Hook::Method`], of a call of which nothing but the log need know.
     LoggedMethod {
         /// The statement that calls.
         statement: StatementId,
+        /// The method.
+        name: NameId,
         /// Where the call is.
         place: LogPlace,
+        /// Whether a [`Hook::Ended`] is around the call.
+        ends: bool,
     },
     /// As [`Hook::Callee`], of a call of which nothing but the log need know.
     LoggedCallee {
@@ -160,6 +168,38 @@ pub enum Hook {
         statement: StatementId,
         /// Where the call is.
         place: LogPlace,
+        /// Whether a [`Hook::Ended`] is around the call.
+        ends: bool,
+    },
+    /// `A(function, argument, ...)`: calls the function and logs that. Gives the result.
+    LoggedCall {
+        /// The statement that calls.
+        statement: StatementId,
+        /// Where the call is.
+        place: LogPlace,
+    },
+    /// `A(parameter, ...)`: the function is entered and, if a call with a [`Hook::Ended`] around it runs it, that call
+    /// begins.
+    Began {
+        /// The function.
+        scope: ScopeId,
+    },
+    /// `A(result)`: a call ended that began with a [`Hook::Began`], if it did. Gives the result.
+    Ended {
+        /// The statement that calls.
+        statement: StatementId,
+        /// The hook before the call, if there is one.
+        call: Option<u32>,
+        /// What is called, if no hook before the call looks at it.
+        name: Option<NameId>,
+        /// Where the call is.
+        place: LogPlace,
+        /// Where the call ends.
+        end: LogPlace,
+        /// How many arguments it has.
+        n_args: u32,
+        /// Whether it is written as that of a method.
+        is_method: bool,
     },
     /// `H(operand, ...)`: does an operation and logs it. Gives the result.
     Operate {

@@ -61,6 +61,8 @@ pub struct Options {
     pub detail: Detail,
     /// The minor version of the Python 3 that will compile it: 11, 12 or 13.
     pub minor: u8,
+    /// Whether calls of user code that are logged may be left to the interpreter: see [`crate::hooks::Hook::Began`].
+    pub native_calls: bool,
 }
 
 /// Something that was left as it is.

@@ -16,9 +16,9 @@ fn rewrite(source: &str, options: Options) -> Instrumented {
         assert_eq!(&restored[start..start + edit.text.len()], edit.text);
         restored.replace_range(start..start + edit.text.len(), "");
     }
-    // At the level `op` operators are overwritten, without moving anything.
+    // Where calls and operations are logged, operators and brackets are overwritten, without moving anything.
     assert_eq!(restored.len(), source.len());
-    assert!(options.detail == Detail::Op || restored == source);
+    assert!(options.detail >= Detail::Call || restored == source);
     done
 }
 
@@ -65,13 +65,13 @@ fn check_with(source: &str, expected: &str, options: Options) {
 
 /// The module of an import, whose statements are no units.
 fn check(source: &str, expected: &str) {
-    check_with(source, expected, Options { is_main: false, detail: Detail::Statement, minor: 12 });
+    check_with(source, expected, Options { is_main: false, detail: Detail::Statement, minor: 12, native_calls: false });
 }
 
 /// The body of a function `f(a, b, *c)`, after its entry check and without its indentation.
 fn check_body(body: &str, expected: &str) {
     let source = format!("def f(a, b, *c):\n    0\n    {}\n", body.replace('\n', "\n    "));
-    let options = Options { is_main: false, detail: Detail::Statement, minor: 12 };
+    let options = Options { is_main: false, detail: Detail::Statement, minor: 12, native_calls: false };
     let text = shown(&rewrite(&source, options));
     let body = text.split_once(";0\n    ").expect("the entry check stands before the first statement").1;
     assert_eq!(body.trim_end().replace("\n    ", "\n"), expected, "\nfrom:\n{source}");
@@ -79,7 +79,7 @@ fn check_body(body: &str, expected: &str) {
 
 #[test]
 fn units_are_marked() {
-    let main = Options { is_main: true, detail: Detail::Statement, minor: 12 };
+    let main = Options { is_main: true, detail: Detail::Statement, minor: 12, native_calls: false };
     check_with(
         "'doc'\nfrom __future__ import annotations\nx = 1\nif x: y = 2\nelif f: pass\nfor i in x: x = i\n",
         "'doc'\nfrom __future__ import annotations\n\
@@ -236,17 +236,35 @@ fn cells_that_others_bind_are_watched() {
 
 #[test]
 fn logged_calls_are_all_hooked() {
-    let options = Options { is_main: false, detail: Detail::Call, minor: 12 };
+    let options = Options { is_main: false, detail: Detail::Call, minor: 12, native_calls: false };
     check_with(
         "def f(a): return len(a.b)\nf(1)\nsuper().m(locals())\n",
-        "def f(a): K[1]=L[1]is S[0]or H(1);return LoggedCallee(len)(Consume(See<b>(a).b))\n\
+        "def f(a): K[1]=L[1]is S[0]or H(1);return LoggedCall(len,Consume(See<b>(a).b))\n\
          K[2]=1;LoggedCallee(f)(1)\nLoggedCallee(super().m)(locals())\n",
         options,
     );
 }
 
+#[test]
+fn calls_of_user_code_are_left_to_the_interpreter() {
+    let options = Options { is_main: false, detail: Detail::Call, minor: 12, native_calls: true };
+    check_with(
+        "def f(a): return g(a)\ndef g(x): return h(x)\ndef h(*x): return list(x)\nf(1); f(*y)\n",
+        "def f(a): K[1]=Began(a);return Ended(g(a))\ndef g(x): K[3]=Began(x);return Ended(LoggedCallee(h)(x))\n\
+         def h(*x): K[5]=L[3]is S[0]or H(3);return LoggedCall(list,Consume(x))\n\
+         K[6]=1;Ended(f(1)); LoggedCallee(f)(*Consume(y))\n",
+        options,
+    );
+    // What may run more than once or not at all when the function is called tells nothing.
+    check_with(
+        "def f(a):\n    while a: pass\n    yield\n",
+        "def f(a):\n    while ((L[1]is S[0]or H(1))and (K[1]or M(0))and (Tested(a))): K[2]=1;pass\n    R((yield))\n",
+        options,
+    );
+}
+
 fn check_operations(source: &str, expect: &str) {
-    let options = Options { is_main: false, detail: Detail::Op, minor: 12 };
+    let options = Options { is_main: false, detail: Detail::Op, minor: 12, native_calls: false };
     check_with(source, expect, options);
 }
 
@@ -275,7 +293,7 @@ fn a_string_that_grows_is_left_to_the_program() {
 
 #[test]
 fn an_attribute_of_self_stays_listed_in_its_class() {
-    let options = Options { is_main: false, detail: Detail::Statement, minor: 13 };
+    let options = Options { is_main: false, detail: Detail::Statement, minor: 13, native_calls: false };
     check_with(
         "class A:\n    def m(self): self.x = self.y\n",
         "class A:\n    def m(self): K[2]=L[2]is S[0]or H(2);Write<x>(self);self.x = See<y>(self).y\n",
@@ -286,8 +304,8 @@ fn an_attribute_of_self_stays_listed_in_its_class() {
 #[test]
 fn deep_nesting_is_left_alone() {
     let source = format!("a{}\n", ".m()".repeat(500));
-    let done = rewrite(&source, Options { is_main: false, detail: Detail::Statement, minor: 12 });
+    let done = rewrite(&source, Options { is_main: false, detail: Detail::Statement, minor: 12, native_calls: false });
     assert!(!done.diagnostics.is_empty());
     let sum = format!("x = {}\n", vec!["a"; 20_000].join("+"));
-    rewrite(&sum, Options { is_main: false, detail: Detail::Statement, minor: 12 });
+    rewrite(&sum, Options { is_main: false, detail: Detail::Statement, minor: 12, native_calls: false });
 }

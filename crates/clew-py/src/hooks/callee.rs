@@ -32,12 +32,14 @@ extern "C" {
 }
 
 /// Decisions kept in [`Site::decision`].
-mod decision {
+pub mod decision {
     pub const NATIVE: u8 = 1;
     pub const NATIVE_WRITE: u8 = 2;
     pub const NATIVE_READ: u8 = 3;
     pub const NATIVE_WRITE_READ: u8 = 4;
     pub const FORWARD: u8 = 5;
+    /// User code that logs its own beginning.
+    pub const LOGS_ITSELF: u8 = 6;
 }
 
 /// Looks up a special or ordinary attribute on the type without running user code (borrowed, or null).
@@ -378,9 +380,10 @@ pub unsafe extern "C" fn method(site: *mut ffi::PyObject, object: *mut ffi::PyOb
         heap::look(&*site, object);
         let tp = ffi::Py_TYPE(object);
         if (*site).cached != tp as usize || (*site).version != (*tp).tp_version_tag || (*tp).tp_version_tag == 0 {
-            redecide(site, tp);
+            redecide(site, tp, decide);
         }
         match (*site).decision {
+            decision::LOGS_ITSELF => ffi::Py_NewRef(object),
             decision::NATIVE => native_receiver(site, object),
             decision::NATIVE_WRITE => {
                 heap::write_whole(site, object);
@@ -401,10 +404,16 @@ pub unsafe extern "C" fn method(site: *mut ffi::PyObject, object: *mut ffi::PyOb
 }
 
 /// Another type than the last time: swaps in what was decided for it before, or decides.
-#[cold]
+///
+/// # Safety
+/// The interpreter lock is held; both are live.
 #[inline(never)]
-unsafe fn redecide(site: *mut Site, tp: *mut ffi::PyTypeObject) {
-    // SAFETY: called by `method` with live objects.
+pub unsafe fn redecide(
+    site: *mut Site,
+    tp: *mut ffi::PyTypeObject,
+    decide: unsafe fn(*mut Site, *mut ffi::PyTypeObject),
+) {
+    // SAFETY: as promised.
     unsafe {
         let former = ((*site).cached, (*site).version, (*site).decision);
         let wanted = (tp as usize, (*tp).tp_version_tag);
@@ -444,10 +453,28 @@ unsafe fn decide(site: *mut Site, tp: *mut ffi::PyTypeObject) {
             None => {
                 let Some(recorder) = recorder() else { return };
                 if !found.is_null() && is_user_attribute(recorder, found) && !recorder.method_may_be_shadowed(&name) {
-                    (*site).decision = decision::NATIVE;
+                    let itself = logged::logs_itself(site, found);
+                    (*site).decision = if itself { decision::LOGS_ITSELF } else { decision::NATIVE };
                 }
             }
         }
+    }
+}
+
+/// As [`decide`], where it is known that the method is user code or a builtin that only the log need know of.
+///
+/// # Safety
+/// As for [`redecide`].
+pub unsafe fn decide_logged(site: *mut Site, tp: *mut ffi::PyTypeObject) {
+    // SAFETY: as promised.
+    unsafe {
+        let found = type_lookup(tp, (*site).name);
+        let itself = !found.is_null()
+            && logged::logs_itself(site, found)
+            && recorder().is_some_and(|recorder| !recorder.method_may_be_shadowed(&text_of((*site).name)));
+        (*site).cached = tp as usize;
+        (*site).version = (*tp).tp_version_tag;
+        (*site).decision = if itself { decision::LOGS_ITSELF } else { decision::NATIVE };
     }
 }
 

@@ -209,6 +209,19 @@ unsafe fn may_log(site: *mut Site) -> bool {
     }
 }
 
+/// Whether the callee logs its own beginning, and the site the end.
+#[inline]
+pub unsafe fn logs_itself(site: *mut Site, callee: *mut ffi::PyObject) -> bool {
+    // SAFETY: the type is checked before the cast.
+    unsafe {
+        (*site).ends && ffi::Py_TYPE(callee) == &raw mut ffi::PyFunction_Type && {
+            let code = (*callee.cast::<ffi::PyFunctionObject>()).func_code as usize;
+            let known = events::current((*site).recording);
+            known.is_some_and(|events| events.natives.logs_itself(code))
+        }
+    }
+}
+
 /// The callee as a call that is logged should see it (new reference).
 ///
 /// # Safety
@@ -216,7 +229,7 @@ unsafe fn may_log(site: *mut Site) -> bool {
 pub unsafe fn wrap(callee: *mut ffi::PyObject, site: *mut Site) -> *mut ffi::PyObject {
     // SAFETY: as promised.
     unsafe {
-        if may_log(site) {
+        if may_log(site) && !(logs_itself(site, callee)) {
             logged(ffi::Py_NewRef(callee), std::ptr::null_mut(), site)
         } else {
             ffi::Py_NewRef(callee)
@@ -248,13 +261,29 @@ pub unsafe fn wrap_receiver(object: *mut ffi::PyObject, site: *mut Site) -> *mut
 /// Hook before `f(...)` that only logs.
 pub unsafe extern "C" fn callee(site: *mut ffi::PyObject, f: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: called by the interpreter with live objects; the site is ours.
-    unsafe { wrap(f, site.cast()) }
+    unsafe {
+        super::erasing::tick();
+        wrap(f, site.cast())
+    }
 }
 
 /// Hook on the receiver of `x.name(...)` that only logs.
 pub unsafe extern "C" fn method(site: *mut ffi::PyObject, object: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: called by the interpreter with live objects; the site is ours.
-    unsafe { wrap_receiver(object, site.cast()) }
+    unsafe {
+        super::erasing::tick();
+        let site = site.cast::<Site>();
+        if (*site).ends {
+            let tp = ffi::Py_TYPE(object);
+            if (*site).cached != tp as usize || (*site).version != (*tp).tp_version_tag || (*site).version == 0 {
+                callee::redecide(site, tp, callee::decide_logged);
+            }
+            if (*site).decision == callee::decision::LOGS_ITSELF {
+                return ffi::Py_NewRef(object);
+            }
+        }
+        wrap_receiver(object, site)
+    }
 }
 
 /// The method of an object as its call should see it, looked up as the interpreter does (new reference).
@@ -294,11 +323,52 @@ unsafe extern "C" fn forward(
             call_method(callee, receiver, args, nargsf, kwnames)
         };
         if let Some(name) = name {
-            if let Some(events) = events::current((*site).recording) {
-                events.end(site, name, result);
-            }
+            note_end(site, name, result);
         }
         result
+    }
+}
+
+/// Does a call of a builtin and logs it.
+pub unsafe extern "C" fn call(
+    site: *mut ffi::PyObject,
+    args: *mut *mut ffi::PyObject,
+    n: ffi::Py_ssize_t,
+) -> *mut ffi::PyObject {
+    // SAFETY: the rewriter passes the callee and its arguments, which the interpreter keeps alive through the call. The
+    // flag allows the place of the callee to be used for the time of it.
+    unsafe {
+        super::erasing::tick();
+        let site = site.cast::<Site>();
+        let (callee, args, n_args) = (*args, args.add(1), n as usize - 1);
+        let nargsf = n_args | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
+        let Some(events) = events::current((*site).recording).filter(|events| events.depth < MAX_DEPTH) else {
+            let callee = wrap(callee, site);
+            if callee.is_null() {
+                return callee;
+            }
+            let result = ffi::PyObject_Vectorcall(callee, args, nargsf, std::ptr::null_mut());
+            ffi::Py_DECREF(callee);
+            return result;
+        };
+        let name = events.begin(site, callee, callee::bound_receiver(callee), args, n_args);
+        let result = ffi::PyObject_Vectorcall(callee, args, nargsf, std::ptr::null_mut());
+        note_end(site, name, result);
+        result
+    }
+}
+
+/// Notes the end of a call that this file passed on.
+#[inline(always)]
+unsafe fn note_end(site: *mut Site, name: u32, result: *mut ffi::PyObject) {
+    // SAFETY: called with live objects, after the call.
+    unsafe {
+        if let Some(events) = events::current((*site).recording) {
+            if result.is_null() && !ffi::PyErr_Occurred().is_null() {
+                events.caught(ffi::PyErr_Occurred().cast());
+            }
+            events.end(site, name, result);
+        }
     }
 }
 

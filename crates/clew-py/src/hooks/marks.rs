@@ -7,7 +7,7 @@ use pyo3::ffi;
 use super::site::Site;
 use crate::recorder::units::{current_unit, enter_unit, hot};
 use crate::recorder::writes::Strength;
-use crate::recorder::{recorder, NO_UNIT};
+use crate::recorder::{events, recorder, NO_UNIT};
 use clew_trace::FlowKind;
 
 unsafe fn store(list: *mut ffi::PyObject, index: usize, value: *mut ffi::PyObject) {
@@ -49,8 +49,12 @@ pub unsafe extern "C" fn enter(site: *mut ffi::PyObject, scope: *mut ffi::PyObje
     }
 }
 
-unsafe fn entered(site: *mut Site, scope: u32) {
-    // SAFETY: the site is alive.
+/// Notes that a function is entered by another unit than the last time.
+///
+/// # Safety
+/// The interpreter lock is held; the site is that of a hook of the function's source.
+pub unsafe fn entered(site: *mut Site, scope: u32) {
+    // SAFETY: as promised.
     unsafe {
         let unit = current_unit();
         store((*site).entered, scope as usize, *(*hot()).state);
@@ -88,6 +92,9 @@ pub unsafe extern "C" fn handler(site: *mut ffi::PyObject, _zero: *mut ffi::PyOb
         let site = site.cast::<Site>();
         let error = ffi::PyErr_GetHandledException();
         if !error.is_null() {
+            if let Some(events) = events::current((*site).recording) {
+                events.caught(ffi::Py_TYPE(error));
+            }
             raised_at(site, error);
             if ffi::PyErr_GivenExceptionMatches(error, ffi::PyExc_Warning) != 0 {
                 // Filters decide which warnings are raised.

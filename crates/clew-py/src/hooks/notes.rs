@@ -21,6 +21,7 @@ type Object = *mut ffi::PyObject;
 unsafe fn log(site: Object, operands: &[Object], result: Option<Object>, flags: u8) {
     // SAFETY: called by hooks with live objects.
     unsafe {
+        super::erasing::tick();
         let Some(events) = events::current((*site.cast::<Site>()).recording) else { return };
         let mut values = [ValueRef::ABSENT; 3];
         let room = if result.is_some() { 2 } else { 3 };

@@ -24,14 +24,15 @@ unsafe fn logged<const N: usize>(site: Object, operands: [Object; N], run: impl 
     // SAFETY: called by the interpreter with live objects; the site is ours; the recorder is not borrowed while the
     // operation runs.
     unsafe {
+        super::erasing::tick();
         let site = site.cast::<Site>();
-        let Some(events) = events::current((*site.cast::<Site>()).recording) else { return run() };
+        let Some(events) = events::current((*site).recording) else { return run() };
         let mut values = [ValueRef::ABSENT; 3];
         for (value, operand) in values.iter_mut().zip(operands) {
             *value = events.value(operand);
         }
         let result = run();
-        let Some(events) = events::current((*site.cast::<Site>()).recording) else { return result };
+        let Some(events) = events::current((*site).recording) else { return result };
         if result.is_null() {
             events.note(site, EventKind::Operation, values, N as u16, flags::UNFINISHED);
         } else {

@@ -36,6 +36,8 @@ pub struct Site {
     /// Whether calls through it go to the event log, and its number there.
     pub logged: bool,
     pub event_site: u32,
+    /// Whether a hook around the call logs its end, if what is called logs its beginning.
+    pub ends: bool,
     /// Number of the operation's name in the event log.
     pub operation: u32,
     /// Addresses of the code and of the name of the function that was called last, and the number of the name.
@@ -121,6 +123,7 @@ impl Site {
                     deep: false,
                     logged: false,
                     event_site: 0,
+                    ends: false,
                     operation: 0,
                     named: (0, 0),
                     named_as: 0,

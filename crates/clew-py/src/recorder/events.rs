@@ -7,9 +7,11 @@
 
 pub mod clock;
 mod describing;
+pub mod native;
 pub mod watched;
 
 use pyo3::ffi;
+use pyo3::prelude::*;
 use rustc_hash::FxHashMap;
 use std::cell::UnsafeCell;
 use std::ffi::CStr;
@@ -50,6 +52,8 @@ pub struct Events {
     watched: watched::Places,
     /// The recording, by number.
     recording: u32,
+    /// Calls that the interpreter carries out itself.
+    pub natives: native::Natives,
     /// Forwarded calls that are open.
     pub depth: u32,
 }
@@ -87,6 +91,8 @@ struct Buffer {
     ticks: u64,
     /// The latest time that was handed over.
     floor_ns: u64,
+    /// Calls that the interpreter carries out itself and that have not ended.
+    open: Vec<native::OpenCall>,
 }
 
 impl Buffer {
@@ -108,7 +114,13 @@ impl Buffer {
 
 impl Events {
     /// Begins a log in a file that must not exist.
-    pub fn create(path: &Path, recording: u32, cap_bytes: u64, keep: Keep) -> clew_store::Result<Box<Self>> {
+    pub fn create(
+        py: Python<'_>,
+        path: &Path,
+        recording: u32,
+        cap_bytes: u64,
+        keep: Keep,
+    ) -> clew_store::Result<Box<Self>> {
         Ok(Box::new(Self {
             file: EventFile::create(path, cap_bytes, keep)?,
             clock: Clock::start(),
@@ -121,6 +133,7 @@ impl Events {
             n_sources: 0,
             watched: watched::Places::default(),
             recording,
+            natives: native::Natives::new(py),
             depth: 0,
         }))
     }
@@ -176,16 +189,22 @@ impl Events {
     #[inline(always)]
     unsafe fn buffer(&mut self) -> &mut Buffer {
         // SAFETY: the lock is held, so there is a current thread state; the buffers are boxed and never dropped before.
+        unsafe { &mut *self.buffer_of(ffi::PyThreadState_Get()) }
+    }
+
+    /// The buffer of the current thread, whose state this is, with room for one event.
+    #[inline(always)]
+    unsafe fn buffer_of(&mut self, state: *mut ffi::PyThreadState) -> *mut Buffer {
+        // SAFETY: as for `buffer`.
         unsafe {
-            let state = ffi::PyThreadState_Get() as usize;
-            if self.last_thread != state {
-                self.switch_thread(state);
+            if self.last_thread != state as usize {
+                self.switch_thread(state as usize);
             }
             let buffer = self.last_buffer;
             if (*buffer).events.len() >= BUFFER {
                 self.hand_over((*buffer).thread, KEPT);
             }
-            &mut *buffer
+            buffer
         }
     }
 
@@ -225,7 +244,7 @@ impl Events {
         }
         events.reserve_exact(BUFFER);
         let ticks = self.clock.ticks();
-        self.buffers.push(Box::new(Buffer { thread, events, ticks, floor_ns: 0 }));
+        self.buffers.push(Box::new(Buffer { thread, events, ticks, floor_ns: 0, open: Vec::new() }));
         let name = if thread == 0 { "main".to_owned() } else { format!("thread {thread}") };
         self.names.fresh.threads.push((thread as u16, name));
         thread
@@ -303,16 +322,26 @@ impl Events {
             event.flags = if n_bound > 0 { flags::BOUND } else { 0 };
             self.push(event);
             (*self.last_buffer).ticks = ticks;
-            let mut rest = 3;
-            while rest < n_all && rest < 12 {
-                let mut more = [ValueRef::ABSENT; 3];
-                for (i, value) in more.iter_mut().enumerate().take(n_all - rest) {
-                    *value = self.value(argument(rest + i));
-                }
-                self.push(RawEvent { kind: EventKind::Arguments, values: more, ..event });
-                rest += 3;
+            if n_all > 3 {
+                self.more_arguments(event, n_all, argument);
             }
             self.depth += 1;
+        }
+    }
+
+    /// Adds the arguments of a call that began just now, from the fourth on.
+    #[cold]
+    unsafe fn more_arguments(&mut self, event: RawEvent, n_all: usize, argument: impl Fn(usize) -> *mut ffi::PyObject) {
+        let mut rest = 3;
+        while rest < n_all && rest < 12 {
+            let mut more = [ValueRef::ABSENT; 3];
+            for (i, value) in more.iter_mut().enumerate().take(n_all - rest) {
+                // SAFETY: as for `begin`.
+                *value = unsafe { self.value(argument(rest + i)) };
+            }
+            // SAFETY: as for `begin`.
+            unsafe { self.push(RawEvent { kind: EventKind::Arguments, values: more, ..event }) };
+            rest += 3;
         }
     }
 

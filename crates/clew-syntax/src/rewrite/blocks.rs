@@ -37,6 +37,12 @@ impl<'a> Walker<'a> {
         })
     }
 
+    /// As [`Self::attach`], of a fragment that the block must meet exactly once. False, and nothing is attached, when it
+    /// may not.
+    pub(super) fn attach_once(&mut self, body: &[Stmt], fragment: Fragment) -> bool {
+        carrier_met_once(body).is_some_and(|at| self.attach_at(at, fragment))
+    }
+
     fn attach_at(&mut self, at: TextSize, fragment: Fragment) -> bool {
         let fragments = self.pending.entry(at).or_default();
         if !fragments.contains(&fragment) {
@@ -73,6 +79,16 @@ impl<'a> Walker<'a> {
             }
             _ => false,
         }
+    }
+}
+
+/// Where the statement begins that can carry a fragment for a block, if it runs exactly once when the block does.
+pub(super) fn carrier_met_once(body: &[Stmt]) -> Option<TextSize> {
+    match body.iter().find(|statement| !matches!(carrier(statement), Carrier::Nothing))? {
+        Stmt::Try(stmt) => carrier_met_once(&stmt.body),
+        // Their headers are evaluated every turn, or their blocks run every turn.
+        Stmt::While(_) => None,
+        statement => matches!(carrier(statement), Carrier::Itself).then(|| statement.start()),
     }
 }
 

@@ -23,7 +23,7 @@ impl<'a> Walker<'a> {
             }
             Expr::Call(call) => {
                 let need = if self.is_fresh(expr) || self.is_unshared(expr) { Need::Value } else { need };
-                self.operand(expr, need, |this| this.call(call));
+                self.operand(expr, need, |this| this.call(expr, call));
             }
             Expr::Await(_) | Expr::Yield(_) | Expr::YieldFrom(_) => {
                 self.operand(expr, need, |this| this.suspension(expr));

@@ -7,7 +7,7 @@ mod collect;
 
 use super::builtins::{builtin, module_is_pure, string_method_is_atomic, Gives};
 use super::names::{Names, Variable, MODULE};
-use clew_trace::{ScopeId, SourceTable};
+use clew_trace::{ScopeId, ScopeKind, SourceTable};
 use ruff_python_ast::{CmpOp, Expr, ModModule, Operator};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -56,6 +56,10 @@ pub(super) struct Facts<'a> {
     classes: FxHashMap<ScopeId, ClassText<'a>>,
     /// Names of attributes that some statement stores to.
     stored_attributes: FxHashSet<&'a str>,
+    /// Names of functions that some `def` makes.
+    function_names: FxHashSet<String>,
+    /// Variables that a `def` binds which can log its own calls.
+    noted: FxHashSet<Variable>,
 }
 
 /// What classifying an expression needs to know.
@@ -76,6 +80,13 @@ impl<'a> Facts<'a> {
             shared_reads: collected.shared_reads,
             classes: collected.classes,
             stored_attributes: collected.stored_attributes,
+            noted: collected.noted,
+            function_names: table
+                .scopes
+                .iter()
+                .filter(|scope| scope.kind == ScopeKind::Function)
+                .map(|scope| scope.name.clone())
+                .collect(),
         };
         facts.find_atomic(&View { names, table, class: None });
         facts
@@ -119,6 +130,16 @@ impl<'a> Facts<'a> {
             [origin] => Some(*origin),
             _ => None,
         }
+    }
+
+    /// Whether a `def` of this source has this name.
+    pub(super) fn is_function_name(&self, name: &str) -> bool {
+        self.function_names.contains(name)
+    }
+
+    /// Whether the variable is bound once, by an undecorated `def` that can log its own calls.
+    pub(super) fn logs_itself(&self, variable: Variable, view: &View<'_>) -> bool {
+        self.noted.contains(&variable) && self.is_plain_function(variable, view)
     }
 
     /// Whether the variable is bound once, by an undecorated `def`.

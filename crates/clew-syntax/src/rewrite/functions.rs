@@ -1,6 +1,6 @@
 //! Definitions of functions and classes, and the expressions that have an activation of their own.
 
-use super::blocks::{has_no_code, is_constant, without_docstring};
+use super::blocks::{carrier_met_once, has_no_code, is_constant, without_docstring};
 use super::operands::Need;
 use super::walker::{coverage, entry_check, Fragment, Method, Walker};
 use crate::hooks::Hook;
@@ -44,7 +44,10 @@ impl<'a> Walker<'a> {
             return self.entry_after(def, scope);
         }
         let cells = self.cell_reads(scope);
-        let mut fragments = vec![Fragment::Entry(scope)];
+        let mut fragments = Vec::new();
+        if !self.note_beginning(def, scope, body) {
+            fragments.push(Fragment::Entry(scope));
+        }
         fragments.extend(cells);
         for fragment in fragments {
             if !self.attach(body, fragment) && fragment == Fragment::Entry(scope) && !can_meet(body) {
@@ -53,6 +56,22 @@ impl<'a> Walker<'a> {
         }
         self.covered_block(body);
         self.statement = statement;
+    }
+
+    /// Has the function log its calls, with the values of its parameters, if it is one whose body runs when it is called.
+    fn note_beginning(&mut self, def: &StmtFunctionDef, scope: ScopeId, body: &[Stmt]) -> bool {
+        if !self.logs_native_calls() || !notes_beginning(def, self.table.scope(scope).suspends) {
+            return false;
+        }
+        let parameters = &def.parameters;
+        let names = parameters.posonlyargs.iter().chain(&parameters.args).map(|parameter| parameter.name().as_str());
+        let hook = self.hooks.len() as u32;
+        let attached = self.attach_once(body, Fragment::Begun(hook));
+        if attached {
+            self.parameters.insert(hook, names.collect::<Vec<_>>().join(","));
+            self.hook(Hook::Began { scope });
+        }
+        attached
     }
 
     /// Notes the entry into a function that has no statement with code; it is shown where the plain function returns.
@@ -188,6 +207,12 @@ impl<'a> Walker<'a> {
             self.scope
         }
     }
+}
+
+/// Whether a function can log its own calls: its body runs when it is called, and its parameters are what it is passed.
+pub(super) fn notes_beginning(def: &StmtFunctionDef, suspends: bool) -> bool {
+    let is_simple = def.parameters.vararg.is_none() && def.parameters.kwarg.is_none();
+    !def.is_async && !suspends && is_simple && carrier_met_once(without_docstring(&def.body)).is_some()
 }
 
 /// Whether a statement that may not be met still carries the fragment on some path.

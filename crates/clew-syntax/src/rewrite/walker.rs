@@ -34,6 +34,10 @@ pub(super) enum Fragment {
     CoverCompared,
     /// `Call` written with a comparison.
     CallCompared(u32),
+    /// `Entry` by a hook that takes the parameters of the function.
+    Begun(u32),
+    /// `Begun` written with a comparison.
+    BegunCompared(u32),
     /// A hook that takes the object whose attribute was just written, which is called `self`.
     WrittenSelf(u32),
 }
@@ -81,6 +85,8 @@ pub(super) struct Walker<'a> {
     resumes: FxHashMap<ScopeId, u32>,
     stores: Vec<StatementId>,
     diagnostics: Vec<Diagnostic>,
+    /// The names of the parameters that [`Fragment::Begun`] takes, by its hook.
+    pub(super) parameters: FxHashMap<u32, String>,
     /// What statements carry for the blocks that they begin, by their first byte.
     pub(super) pending: FxHashMap<TextSize, Vec<Fragment>>,
     /// Module-level names with more than one binding statement, when they are asked for.
@@ -129,6 +135,7 @@ pub(super) fn rewrite(
         resumes: FxHashMap::default(),
         stores: Vec::new(),
         diagnostics: Vec::new(),
+        parameters: FxHashMap::default(),
         pending: FxHashMap::default(),
         rebound: FxHashSet::default(),
         scope: MODULE,
@@ -203,6 +210,11 @@ impl Walker<'_> {
     /// Where a call or operation stands for the log, if calls are logged.
     pub(super) fn logged(&self, expr: &Expr) -> Option<LogPlace> {
         (self.options.detail >= Detail::Call).then(|| self.log_place(expr.start()))
+    }
+
+    /// Whether calls of user code are logged by the code itself.
+    pub(super) fn logs_native_calls(&self) -> bool {
+        self.options.native_calls && self.options.detail >= Detail::Call
     }
 
     /// Whether operations are logged.
@@ -341,6 +353,11 @@ impl Walker<'_> {
         self.moved_start(expr).is_some()
     }
 
+    /// Whether two more calls can be put around what is walked.
+    pub(super) fn has_room(&self) -> bool {
+        self.nesting + 2 < MAX_NESTING
+    }
+
     /// Whether no more calls can be put around what is walked.
     pub(super) fn is_too_deep(&self) -> bool {
         self.nesting >= MAX_NESTING
@@ -422,7 +439,7 @@ impl Walker<'_> {
         if fragments.is_empty() {
             return;
         }
-        let enters = fragments.iter().any(|fragment| matches!(fragment, Fragment::Entry(_)));
+        let enters = fragments.iter().any(|it| matches!(it, Fragment::Entry(_) | Fragment::Begun(_)));
         let needed = fragments.iter().filter(|fragment| !enters || **fragment != Fragment::Cover);
         let text: String = needed.map(|fragment| self.fragment_statement(*fragment)).collect();
         let range = statement.range();
@@ -452,8 +469,10 @@ impl Walker<'_> {
                 format!("{}[0]={}[{}]={};", state(), coverage(), statement.0, hooks::placeholder(unit))
             }
             Fragment::Cover => format!("{}[{}]=1;", coverage(), statement.0),
-            Fragment::Entry(scope) => format!("{}[{}]={};", coverage(), statement.0, entry_check(scope)),
-            _ => format!("{};", fragment_expression(fragment)),
+            Fragment::Entry(_) | Fragment::Begun(_) => {
+                format!("{}[{}]={};", coverage(), statement.0, self.fragment_expression(fragment))
+            }
+            _ => format!("{};", self.fragment_expression(fragment)),
         }
     }
 
@@ -473,20 +492,27 @@ impl Walker<'_> {
                 let mark = self.hook(Hook::Mark(statement));
                 format!("{}[{}]is not None or {}(0)", coverage(), statement.0, hooks::placeholder(mark))
             }
-            Fragment::WrittenSelf(_) => format!("[{}]", fragment_expression(fragment)),
-            _ => fragment_expression(fragment),
+            Fragment::WrittenSelf(_) => format!("[{}]", self.fragment_expression(fragment)),
+            _ => self.fragment_expression(fragment),
         }
     }
-}
 
-fn fragment_expression(fragment: Fragment) -> String {
-    match fragment {
-        Fragment::Entry(scope) => entry_check(scope),
-        Fragment::EntryCall(scope) => format!("{}({})", hooks::placeholder(hooks::ENTER), scope.0),
-        Fragment::Call(hook) => format!("{}(0)", hooks::placeholder(hook)),
-        Fragment::WrittenSelf(hook) => format!("{}({SELF})", hooks::placeholder(hook)),
-        Fragment::CallCompared(hook) => format!("{}(0)is True", hooks::placeholder(hook)),
-        Fragment::Unit | Fragment::Cover | Fragment::CoverCompared => String::new(),
+    /// The call of a hook that takes the parameters of a function.
+    fn begun(&self, hook: u32) -> String {
+        format!("{}({})", hooks::placeholder(hook), self.parameters.get(&hook).map_or("", String::as_str))
+    }
+
+    fn fragment_expression(&self, fragment: Fragment) -> String {
+        match fragment {
+            Fragment::Entry(scope) => entry_check(scope),
+            Fragment::EntryCall(scope) => format!("{}({})", hooks::placeholder(hooks::ENTER), scope.0),
+            Fragment::Call(hook) => format!("{}(0)", hooks::placeholder(hook)),
+            Fragment::WrittenSelf(hook) => format!("{}({SELF})", hooks::placeholder(hook)),
+            Fragment::CallCompared(hook) => format!("{}(0)is True", hooks::placeholder(hook)),
+            Fragment::Begun(hook) => self.begun(hook),
+            Fragment::BegunCompared(hook) => format!("{}is True", self.begun(hook)),
+            Fragment::Unit | Fragment::Cover | Fragment::CoverCompared => String::new(),
+        }
     }
 }
 
@@ -496,6 +522,7 @@ fn with_comparisons(fragments: &[Fragment], compare: bool) -> Vec<Fragment> {
         (Fragment::Entry(scope), false) => Fragment::EntryCall(scope),
         (Fragment::Cover, true) => Fragment::CoverCompared,
         (Fragment::Call(hook), true) => Fragment::CallCompared(hook),
+        (Fragment::Begun(hook), true) => Fragment::BegunCompared(hook),
         (other, _) => other,
     };
     fragments.iter().map(change).collect()

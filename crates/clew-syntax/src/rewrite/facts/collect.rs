@@ -1,6 +1,7 @@
 //! The walk that notes where each variable gets its values.
 
 use super::super::builtins::takes_many;
+use super::super::functions::notes_beginning;
 use super::super::names::{Names, Variable, MODULE};
 use super::{is_pure_module, ClassText, Origin};
 use crate::Index;
@@ -20,6 +21,7 @@ pub(super) struct Collected<'a> {
     pub(super) shared_reads: FxHashMap<ScopeId, Vec<Variable>>,
     pub(super) classes: FxHashMap<ScopeId, ClassText<'a>>,
     pub(super) stored_attributes: FxHashSet<&'a str>,
+    pub(super) noted: FxHashSet<Variable>,
 }
 
 /// Walks the module.
@@ -36,6 +38,7 @@ pub(super) fn collect<'a>(module: &'a ModModule, names: &Names, table: &SourceTa
             shared_reads: FxHashMap::default(),
             classes: FxHashMap::default(),
             stored_attributes: FxHashSet::default(),
+            noted: FxHashSet::default(),
         },
     };
     collector.visit_body(&module.body);
@@ -142,6 +145,10 @@ impl<'a> Collector<'a, '_> {
         self.visit_defaults(&function.parameters);
         let origin = if function.decorator_list.is_empty() { Origin::Function } else { Origin::Unknown };
         self.bind(&function.name, origin);
+        let suspends = self.index.scope(function.range()).is_none_or(|scope| self.table.scope(scope).suspends);
+        if let (true, Some(id)) = (notes_beginning(function, suspends), self.names.find(&function.name, self.class)) {
+            self.found.noted.insert((self.names.binder(self.table, self.scope, id), id));
+        }
         self.within(function.range(), |this| {
             this.bind_parameters(&function.parameters);
             this.visit_body(&function.body);
