@@ -183,9 +183,9 @@ impl Totals {
         }
     }
 
-    /// Counts the pair; gives its row.
-    #[inline]
-    fn meet(&mut self, site: u32, callee: u32) -> u32 {
+    /// Counts an operation, or a call that begins; gives the row of its site and callee.
+    #[inline(always)]
+    pub fn meet(&mut self, site: u32, callee: u32) -> u32 {
         let met = &mut self.recent[site as usize % RECENT];
         if met.count == 0 || met.site != site || met.callee != callee || met.count == u32::MAX {
             return self.meet_another(site, callee);

@@ -116,6 +116,12 @@ impl<W: Write + Seek> Writer<W> {
         let mut rest = events;
         while let Some((event, after)) = rest.split_first() {
             rest = after;
+            if event.kind == EventKind::Operation {
+                totals.meet(event.site, event.callee);
+                encoder.put(event, None);
+                activity.last_ns = event.time_ns;
+                continue;
+            }
             if event.kind == EventKind::Call {
                 if let Some((end, after)) = after.split_first().filter(|(end, _)| is_whole(event, end)) {
                     totals.take_whole(event, end, activity);

@@ -44,9 +44,15 @@ impl Clock {
     /// Turns the ticks of one thread's next events into nanoseconds since the beginning; no time is before `floor`,
     /// the last time of that thread.
     pub fn convert(&mut self, events: &mut [RawEvent], floor: &mut u64) {
+        self.compare();
         let mut latest = *floor;
+        let mut before = self.first;
         for event in events {
-            latest = latest.max(self.nanoseconds(event.time_ns));
+            // Operations repeat the time of the last call.
+            if event.time_ns != before {
+                before = event.time_ns;
+                latest = latest.max(self.scaled(before));
+            }
             event.time_ns = latest;
         }
         *floor = latest;
@@ -55,6 +61,10 @@ impl Clock {
     /// Nanoseconds since the beginning, for ticks.
     pub fn nanoseconds(&mut self, ticks: u64) -> u64 {
         self.compare();
+        self.scaled(ticks)
+    }
+
+    fn scaled(&self, ticks: u64) -> u64 {
         let ticks = ticks.saturating_sub(self.first);
         ((u128::from(ticks) * u128::from(self.scale)) >> SCALE_BITS) as u64
     }

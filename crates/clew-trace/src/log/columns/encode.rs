@@ -80,7 +80,7 @@ impl Encoder {
     }
 
     /// Puts one event of the run; `ending` is what [`CallStack::ending`] says of the end of a call.
-    #[inline]
+    #[inline(always)]
     pub fn put(&mut self, event: &RawEvent, ending: Option<Ending>) {
         let kind = event.kind as u8;
         let mut token = kind;
