@@ -28,13 +28,13 @@ use pyo3::ffi;
 use std::cell::RefCell;
 use std::sync::OnceLock;
 
-use clew_syntax::hooks::{Hook, LogPlace, Note};
+use clew_syntax::hooks::{Hook, Load, LogPlace, Note};
 use rustc_hash::FxHashMap;
 
 use clew_trace::{NameId, SourceTable, StatementId};
 
 use crate::recorder::Recorder;
-use site::Site;
+use site::{NotedLoad, Site};
 
 /// Names and types looked up once.
 pub struct Names {
@@ -181,6 +181,17 @@ impl SourceParts<'_> {
             }
             site
         }
+    }
+
+    /// Loads that a hook notes besides its own operation.
+    fn loads(&self, recorder: &mut Recorder, statement: StatementId, loads: &[Load]) -> Box<[NotedLoad]> {
+        let Some(events) = recorder.events.as_mut() else { return Box::default() };
+        let noted = loads.iter().map(|load| NotedLoad {
+            operand: load.operand as usize,
+            event_site: events.add_site(self.log_source, statement.0, load.place.line, load.place.column),
+            name: events.name(self.table.name(load.name)),
+        });
+        noted.collect()
     }
 
     fn texts(&self, names: &[NameId]) -> Box<[String]> {
@@ -339,13 +350,17 @@ pub unsafe fn make(
                 }
                 (fast_definition(native::ended), site)
             }
-            Hook::Operate { statement, operation, is_test, place } => {
+            Hook::Operate { statement, operation, loads, is_test, place } => {
                 let site = parts.operation(recorder, *statement, *place, operation.symbol());
+                (*site).loads = parts.loads(recorder, *statement, loads);
                 (*site).update = *is_test;
                 (fast_definition(operate::function_of(*operation)), site)
             }
-            Hook::Note { statement, note, name, place } => {
+            Hook::Note { statement, note, loads, name, place } => {
                 let site = note_site(recorder, parts, *statement, *note, *name, *place);
+                if !site.is_null() {
+                    (*site).loads = parts.loads(recorder, *statement, loads);
+                }
                 (fast_definition(notes::function_of(*note)), site)
             }
         };

@@ -201,12 +201,14 @@ pub enum Hook {
         /// Whether it is written as that of a method.
         is_method: bool,
     },
-    /// `H(operand, ...)`: does an operation and logs it. Gives the result.
+    /// `H(operand, ..., object, ...)`: does an operation and logs it. Gives the result.
     Operate {
         /// The statement that does it.
         statement: StatementId,
         /// What is done.
         operation: Operation,
+        /// Operands that are attributes of the objects behind the operands, and were loaded just before.
+        loads: Vec<Load>,
         /// Whether only the truth of the result counts, which the hook then gives.
         is_test: bool,
         /// Where it is.
@@ -218,11 +220,24 @@ pub enum Hook {
         statement: StatementId,
         /// What is noted.
         note: Note,
+        /// As for [`Hook::Operate`]; for [`Note::Tested`] only.
+        loads: Vec<Load>,
         /// What the operation is called.
         name: NameId,
         /// Where it is.
         place: LogPlace,
     },
+}
+
+/// The load of an attribute that is logged by the hook that gets the value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Load {
+    /// Which argument of the hook is the value.
+    pub operand: u32,
+    /// What the load is called.
+    pub name: NameId,
+    /// Where it is.
+    pub place: LogPlace,
 }
 
 /// Where something that is logged stands.
@@ -253,7 +268,7 @@ pub enum Note {
     Decided(u32),
     /// As [`Note::Result`], in a statement of its own. Gives the unit that runs.
     Finished(u32),
-    /// `A(value)`: the truth of a value is about to be tested. Gives the value.
+    /// `A(value, object, ...)`: the truth of a value is about to be tested. Gives the value.
     Tested,
     /// `A(iterable)`: gives an iterable that notes each item.
     Iterated {

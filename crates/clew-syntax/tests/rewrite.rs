@@ -258,7 +258,8 @@ fn calls_of_user_code_are_left_to_the_interpreter() {
     // What may run more than once or not at all when the function is called tells nothing.
     check_with(
         "def f(a):\n    while a: pass\n    yield\n",
-        "def f(a):\n    while ((L[1]is S[0]or H(1))and (K[1]or M(0))and (Tested(a))): K[2]=1;pass\n    R((yield))\n",
+        "def f(a):\n    while ((L[1]is S[0]or H(1))and (K[1]or M(0))and (Read(a))): K[2]=1;pass\n    \
+         Resume((yield))\n",
         options,
     );
 }
@@ -270,6 +271,11 @@ fn check_operations(source: &str, expect: &str) {
 
 #[test]
 fn operators_are_overwritten() {
+    // Attributes of a variable that nothing else binds are noted with the operation, if nothing comes in between.
+    check_operations(
+        "def f(o): return o.a < 3\n",
+        "def f(o): K[1]=L[1]is S[0]or H(1);return Operate(Read(See<a>(o).a) , 3,o)\n",
+    );
     check_operations("x = a + (b)*2\n", "K[0]=1;x = Operate(Read(a) , Operate((Read(b)),2))\n");
     check_operations("x = a not in b\n", "K[0]=1;x = Operate(Read(a) ,      Search(b))\n");
     check_operations("x = - a\n", "K[0]=1;x = Operate(  Read(a))\n");

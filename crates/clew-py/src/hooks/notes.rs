@@ -176,11 +176,15 @@ unsafe fn known_truth(object: Object) -> Option<bool> {
 }
 
 /// The truth of builtin objects is told; that of others is for the program to find out, where it stands.
-unsafe extern "C" fn tested(site: Object, args: *mut Object, _n: ffi::Py_ssize_t) -> Object {
-    // SAFETY: the rewriter passes one argument.
+unsafe extern "C" fn tested(site: Object, args: *mut Object, n: ffi::Py_ssize_t) -> Object {
+    // SAFETY: the rewriter passes the value and, where it was loaded just before, the object that it was loaded from.
     unsafe {
+        super::erasing::tick();
         if let Some(events) = events::current((*site.cast::<Site>()).recording) {
             let value = events.value(*args);
+            if n > 1 {
+                events.loads(site.cast(), &[value, ValueRef::ABSENT, ValueRef::ABSENT], args.add(1));
+            }
             if let Some(truth) = known_truth(*args) {
                 let truth = events.truth(truth);
                 events.operation(site.cast(), [value, truth, ValueRef::ABSENT], 2);

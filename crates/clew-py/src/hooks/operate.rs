@@ -18,20 +18,29 @@ type Object = *mut ffi::PyObject;
 /// The function of a hook: fastcall.
 pub type OperationFn = unsafe extern "C" fn(Object, *mut Object, ffi::Py_ssize_t) -> Object;
 
-/// Logs an operation around doing it.
+/// Logs an operation around doing it. Behind the operands may be the objects that some of them were loaded from.
 #[inline(always)]
-unsafe fn logged<const N: usize>(site: Object, operands: [Object; N], run: impl FnOnce() -> Object) -> Object {
+unsafe fn logged<const N: usize>(
+    site: Object,
+    args: *mut Object,
+    n: ffi::Py_ssize_t,
+    run: impl FnOnce([Object; N]) -> Object,
+) -> Object {
     // SAFETY: called by the interpreter with live objects; the site is ours; the recorder is not borrowed while the
     // operation runs.
     unsafe {
         super::erasing::tick();
         let site = site.cast::<Site>();
-        let Some(events) = events::current((*site).recording) else { return run() };
+        let operands: [Object; N] = std::array::from_fn(|i| *args.add(i));
+        let Some(events) = events::current((*site).recording) else { return run(operands) };
         let mut values = [ValueRef::ABSENT; 3];
         for (value, operand) in values.iter_mut().zip(operands) {
             *value = events.value(operand);
         }
-        let result = run();
+        if n as usize > N {
+            events.loads(site, &values, args.add(N));
+        }
+        let result = run(operands);
         let Some(events) = events::current((*site).recording) else { return result };
         if result.is_null() {
             events.note(site, EventKind::Operation, values, N as u16, flags::UNFINISHED);
@@ -57,11 +66,10 @@ unsafe fn float(object: Object) -> f64 {
 
 macro_rules! binary {
     ($($name:ident: $function:path),* $(,)?) => {
-        $(unsafe extern "C" fn $name(site: Object, args: *mut Object, _n: ffi::Py_ssize_t) -> Object {
-            // SAFETY: the rewriter passes two arguments.
+        $(unsafe extern "C" fn $name(site: Object, args: *mut Object, n: ffi::Py_ssize_t) -> Object {
+            // SAFETY: the rewriter passes two operands.
             unsafe {
-                let (left, right) = (*args, *args.add(1));
-                logged(site, [left, right], || $function(left, right))
+                logged(site, args, n, |[left, right]| $function(left, right))
             }
         })*
     };
@@ -70,11 +78,10 @@ macro_rules! binary {
 /// The same with a short way for two floats, for which the operation has only one meaning.
 macro_rules! arithmetic {
     ($($name:ident: $function:path, $operator:tt),* $(,)?) => {
-        $(unsafe extern "C" fn $name(site: Object, args: *mut Object, _n: ffi::Py_ssize_t) -> Object {
-            // SAFETY: the rewriter passes two arguments.
+        $(unsafe extern "C" fn $name(site: Object, args: *mut Object, n: ffi::Py_ssize_t) -> Object {
+            // SAFETY: the rewriter passes two operands.
             unsafe {
-                let (left, right) = (*args, *args.add(1));
-                logged(site, [left, right], || {
+                logged(site, args, n, |[left, right]| {
                     if is_float(left) && is_float(right) {
                         ffi::PyFloat_FromDouble(float(left) $operator float(right))
                     } else {
@@ -88,11 +95,10 @@ macro_rules! arithmetic {
 
 macro_rules! comparison {
     ($($name:ident: $code:expr),* $(,)?) => {
-        $(unsafe extern "C" fn $name(site: Object, args: *mut Object, _n: ffi::Py_ssize_t) -> Object {
-            // SAFETY: the rewriter passes two arguments.
+        $(unsafe extern "C" fn $name(site: Object, args: *mut Object, n: ffi::Py_ssize_t) -> Object {
+            // SAFETY: the rewriter passes two operands.
             unsafe {
-                let (left, right) = (*args, *args.add(1));
-                let result = logged(site, [left, right], || ffi::PyObject_RichCompare(left, right, $code));
+                let result = logged(site, args, n, |[left, right]| ffi::PyObject_RichCompare(left, right, $code));
                 if (*site.cast::<Site>()).update { truth_of(result) } else { result }
             }
         })*
@@ -205,10 +211,7 @@ unsafe extern "C" fn lacks_item(item: Object, container: Object) -> Object {
 
 unsafe fn unary(site: Object, args: *mut Object, function: unsafe extern "C" fn(Object) -> Object) -> Object {
     // SAFETY: the rewriter passes one argument.
-    unsafe {
-        let operand = *args;
-        logged(site, [operand], || function(operand))
-    }
+    unsafe { logged(site, args, 1, |[operand]| function(operand)) }
 }
 
 unsafe extern "C" fn negate(site: Object, args: *mut Object, _n: ffi::Py_ssize_t) -> Object {
@@ -236,7 +239,8 @@ unsafe extern "C" fn slice(site: Object, args: *mut Object, n: ffi::Py_ssize_t) 
         if key.is_null() {
             return key;
         }
-        let result = logged(site, [object, key], || ffi::PyObject_GetItem(object, key));
+        let mut operands = [object, key];
+        let result = logged(site, operands.as_mut_ptr(), 2, |[object, key]| ffi::PyObject_GetItem(object, key));
         ffi::Py_DECREF(key);
         if let Some(events) = events::current((*site.cast::<Site>()).recording) {
             let step = if step.is_null() { ValueRef::ABSENT } else { events.value(step) };

@@ -9,6 +9,16 @@ use std::sync::OnceLock;
 
 use super::types::{make_type, TypeObject};
 
+/// The load of an attribute that is the operand of an operation.
+pub struct NotedLoad {
+    /// Which operand.
+    pub operand: usize,
+    /// Its place in the event log.
+    pub event_site: u32,
+    /// The number of its name there.
+    pub name: u32,
+}
+
 /// State of one hook. Interpreter-lock protected, like every Python object.
 #[repr(C)]
 // `event_site` is the event log's word.
@@ -58,6 +68,8 @@ pub struct Site {
     pub unit: *mut ffi::PyObject,
     /// Keys that a look serves; empty for the whole object.
     pub keys: Box<[u32]>,
+    /// Loads of operands that the hook notes as well.
+    pub loads: Box<[NotedLoad]>,
     /// Names that a hook looks up in the module's globals.
     pub names: Box<[String]>,
     /// Coverage list and list of entered functions of the source, or null; one reference owned of each.
@@ -77,6 +89,7 @@ unsafe extern "C" fn site_dealloc(object: *mut ffi::PyObject) {
         ffi::Py_XDECREF((*site).entered);
         std::ptr::drop_in_place(&raw mut (*site).keys);
         std::ptr::drop_in_place(&raw mut (*site).names);
+        std::ptr::drop_in_place(&raw mut (*site).loads);
         let tp = ffi::Py_TYPE(object);
         ffi::PyObject_Free(object.cast());
         ffi::Py_DECREF(tp.cast());
@@ -135,6 +148,7 @@ impl Site {
                     name: std::ptr::null_mut(),
                     unit: std::ptr::null_mut(),
                     keys: Box::default(),
+                    loads: Box::default(),
                     names: Box::default(),
                     coverage: std::ptr::null_mut(),
                     entered: std::ptr::null_mut(),

@@ -398,6 +398,25 @@ impl Events {
         unsafe { self.note(site, EventKind::Operation, values, count, 0) }
     }
 
+    /// Notes the loads of operands that the hook of an operation notes as well: the operands are described, the objects
+    /// that they were loaded from follow each other.
+    ///
+    /// # Safety
+    /// The interpreter lock is held; the site is alive, and there is an object for each of its loads.
+    #[inline(always)]
+    pub unsafe fn loads(&mut self, site: *mut Site, values: &[ValueRef; 3], objects: *const *mut ffi::PyObject) {
+        // SAFETY: as promised.
+        unsafe {
+            for (i, load) in (*site).loads.iter().enumerate() {
+                let values = [self.value(*objects.add(i)), values[load.operand % 3], ValueRef::ABSENT];
+                let time_ns = self.buffer().ticks;
+                let (site, callee, kind) = (load.event_site, load.name, EventKind::Operation);
+                let event = RawEvent { time_ns, site, callee, values, count: 2, kind, flags: 0 };
+                (*self.last_buffer).add(event);
+            }
+        }
+    }
+
     /// Notes something that happened at a site.
     ///
     /// # Safety

@@ -4,12 +4,13 @@
 //! itself adds to it, so where one may grow the operation stays the program's: `x += B(x,v);S[0]=F(x)`.
 //! `o.a += v` becomes `o.a  = S(H(A(o,o.a),v),o)`, and the same with items, if nothing but the function can bind `o`.
 
+use super::blocks::is_constant;
 use super::kills::Kills;
 use super::operands::Need;
 use super::operations::shown;
 use super::targets::Written;
 use super::walker::{state, Shown, Walker, SELF};
-use crate::hooks::{placeholder, Note, Operation};
+use crate::hooks::{placeholder, Hook, Load, Note, Operation};
 use ruff_python_ast::{Expr, ExprAttribute, ExprSubscript, Operator, StmtAugAssign};
 use ruff_text_size::Ranged;
 
@@ -37,7 +38,7 @@ impl<'a> Walker<'a> {
         };
         let read = [(format!("{text},"), place)];
         if self.is_on_one_line(stmt) && !self.may_grow(stmt) {
-            return self.operated(stmt, &read, &[], walk);
+            return self.operated(stmt, Vec::new(), &read, &[], walk);
         }
         let begun = self.note_hook(&stmt.target, Note::Begun, symbol);
         self.call_with(value, begun, &read, &[], walk);
@@ -53,20 +54,32 @@ impl<'a> Walker<'a> {
         let Some((name, place)) = self.repeated(stmt, &attribute.value) else {
             return self.augmented_in_parts(stmt, &attribute.value, object, |_| {});
         };
-        let load = self.note_hook(&stmt.target, Note::Done, &format!(".{}", attribute.attr));
+        let stored = format!(".{}=", attribute.attr);
         let target = shown(&stmt.target);
+        let is_listed = self.options.minor >= 13 && name == SELF;
+        if !is_listed && (stmt.value.is_name_expr() || is_constant(&stmt.value)) {
+            if let Some((load, object_again)) = self.load_of(&stmt.target, 0) {
+                object(self);
+                let hook = self.note_hook(&stmt.target, Note::Stored, &stored);
+                let read = [(name.clone(), place), (format!(".{},", attribute.attr), target)];
+                return self.call_with(&stmt.value, hook, &[], &[(format!(",{name}"), place)], |this| {
+                    let walk = |this: &mut Self| this.expr(&stmt.value, Need::Search);
+                    this.operated(stmt, vec![load], &read, &[object_again], walk);
+                });
+            }
+        }
+        let load = self.note_hook(&stmt.target, Note::Done, &format!(".{}", attribute.attr));
         let read = [
             (format!("{}(", placeholder(load)), target),
             (format!("{name},"), place),
             (name.clone(), place),
             (format!(".{}),", attribute.attr), target),
         ];
-        let stored = format!(".{}=", attribute.attr);
-        if self.options.minor >= 13 && name == SELF {
+        if is_listed {
             // The compiler would list the attribute as one that the class stores to.
             let hook = self.note_hook(&stmt.target, Note::Begun, &stored);
             self.call_around(&attribute.value, hook, object);
-            return self.operated(stmt, &read, &[], |this| this.expr(&stmt.value, Need::Search));
+            return self.operated(stmt, Vec::new(), &read, &[], |this| this.expr(&stmt.value, Need::Search));
         }
         object(self);
         let hook = self.note_hook(&stmt.target, Note::Stored, &stored);
@@ -98,13 +111,21 @@ impl<'a> Walker<'a> {
     /// Walks the value of an augmented assignment whose result goes through a hook that notes that it is stored.
     fn stored(&mut self, stmt: &'a StmtAugAssign, hook: u32, read: &[Shown], operands: &[Shown]) {
         self.call_with(&stmt.value, hook, &[], operands, |this| {
-            this.operated(stmt, read, &[], |this| this.expr(&stmt.value, Need::Search));
+            this.operated(stmt, Vec::new(), read, &[], |this| this.expr(&stmt.value, Need::Search));
         });
     }
 
     /// Puts the hook that does the operation around the value; `read` gives the old value.
-    fn operated(&mut self, stmt: &'a StmtAugAssign, read: &[Shown], after: &[Shown], walk: impl FnOnce(&mut Self)) {
-        let hook = self.operation_hook(stmt.start(), in_place(stmt.op));
+    fn operated(
+        &mut self,
+        stmt: &'a StmtAugAssign,
+        loads: Vec<Load>,
+        read: &[Shown],
+        after: &[Shown],
+        walk: impl FnOnce(&mut Self),
+    ) {
+        let (statement, place) = (self.statement, self.log_place(stmt.start()));
+        let hook = self.hook(Hook::Operate { statement, operation: in_place(stmt.op), loads, is_test: false, place });
         self.overwrite_all_but_last(stmt.target.end(), stmt.value.start());
         let whole = (stmt.start().to_u32(), stmt.target.end().to_u32());
         self.call_shown(&stmt.value, hook, whole, read, after, walk);

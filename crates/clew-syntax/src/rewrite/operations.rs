@@ -10,7 +10,7 @@
 use super::blocks::is_constant;
 use super::operands::Need;
 use super::walker::{state, Shown, Walker, SELF};
-use crate::hooks::{placeholder, Hook, Note, Operation};
+use crate::hooks::{placeholder, Hook, Load, Note, Operation};
 use clew_trace::ScopeKind;
 use ruff_python_ast::{
     CmpOp, Expr, ExprAttribute, ExprBinOp, ExprCompare, ExprSlice, ExprSubscript, ExprUnaryOp, Operator, UnaryOp,
@@ -25,12 +25,32 @@ impl<'a> Walker<'a> {
     pub(super) fn note_hook(&mut self, expr: &Expr, note: Note, name: &str) -> u32 {
         let name = self.names.id(&mut self.table, name, None);
         let place = self.log_place(expr.start());
-        self.hook(Hook::Note { statement: self.statement, note, name, place })
+        self.hook(Hook::Note { statement: self.statement, note, loads: Vec::new(), name, place })
     }
 
     pub(super) fn operation_hook(&mut self, at: TextSize, operation: Operation) -> u32 {
         let place = self.log_place(at);
-        self.hook(Hook::Operate { statement: self.statement, operation, is_test: false, place })
+        self.hook(Hook::Operate { statement: self.statement, operation, loads: Vec::new(), is_test: false, place })
+    }
+
+    /// The load of an attribute that another hook can note, and the object, which that hook gets as well: a variable
+    /// that nothing binds meanwhile.
+    pub(super) fn load_of(&mut self, expr: &Expr, operand: u32) -> Option<(Load, Shown)> {
+        let attribute = expr.as_attribute_expr().filter(|it| it.value.is_name_expr())?;
+        let (object, shown) = self.steady(&attribute.value).filter(|_| attribute.value.start() == expr.start())?;
+        let name = self.names.id(&mut self.table, &format!(".{}", attribute.attr), None);
+        Some((Load { operand, name, place: self.log_place(expr.start()) }, (format!(",{object}"), shown)))
+    }
+
+    /// The operands whose loads the hook of an operation can note, which then are not noted for themselves. Nothing that
+    /// is logged comes between the load and the operation.
+    fn loads(&mut self, left: &'a Expr, right: &'a Expr) -> (Vec<Load>, Vec<Shown>) {
+        let second = self.load_of(right, 1);
+        let is_quiet = second.is_some() || right.is_name_expr() || is_constant(right);
+        let first = if is_quiet { self.load_of(left, 0) } else { None };
+        let noted = [(&first, left), (&second, right)].into_iter().filter(|(load, _)| load.is_some());
+        self.unnoted.extend(noted.map(|(_, operand)| operand.range()));
+        first.into_iter().chain(second).unzip()
     }
 
     /// Puts a hook that notes something around an expression, if operations are logged.
@@ -86,8 +106,11 @@ impl<'a> Walker<'a> {
             let hook = self.note_hook(expr, Note::Done, "%");
             return self.call_around(expr, hook, |this| walk(this, false));
         }
-        let hook = self.operation_hook(expr.start(), binary_operation(operation.op));
-        self.call_around(expr, hook, |this| walk(this, true));
+        let (loads, objects) = self.loads(&operation.left, &operation.right);
+        let (statement, place) = (self.statement, self.log_place(expr.start()));
+        let operation = binary_operation(operation.op);
+        let hook = self.hook(Hook::Operate { statement, operation, loads, is_test: false, place });
+        self.call_with(expr, hook, &[], &objects, |this| walk(this, true));
     }
 
     /// Notes that the value of an assignment may be a string that grows in place: `x = x + ...`.
@@ -138,10 +161,16 @@ impl<'a> Walker<'a> {
             Expr::Tuple(_) | Expr::List(_) | Expr::Set(_) | Expr::Dict(_) | Expr::Lambda(_) | Expr::FString(_) => true,
             _ => is_constant(expr),
         };
-        if is_bare {
+        if is_bare || !self.logs_operations() {
             return self.expr(expr, need);
         }
-        self.noted(expr, Note::Tested, "truth", |this| this.expr(expr, need));
+        let load = if self.is_too_deep() { None } else { self.load_of(expr, 0) };
+        self.unnoted.extend(load.iter().map(|_| expr.range()));
+        let (loads, objects): (Vec<_>, Vec<_>) = load.into_iter().unzip();
+        let name = self.names.id(&mut self.table, "truth", None);
+        let (statement, place) = (self.statement, self.log_place(expr.start()));
+        let hook = self.hook(Hook::Note { statement, note: Note::Tested, loads, name, place });
+        self.call_with(expr, hook, &[], &objects, |this| this.expr(expr, need));
     }
 
     /// Walks the test of an `assert`.
@@ -175,9 +204,10 @@ impl<'a> Walker<'a> {
             self.compared_in_parts(expr, comparison, is_test && !keeps, is_test && (moves || keeps), walk);
         } else {
             let operation = comparison_operation(comparison.ops[0]);
-            let place = self.log_place(expr.start());
-            let hook = self.hook(Hook::Operate { statement: self.statement, operation, is_test, place });
-            self.call_around(expr, hook, |this| {
+            let (loads, objects) = self.loads(&comparison.left, &comparison.comparators[0]);
+            let (statement, place) = (self.statement, self.log_place(expr.start()));
+            let hook = self.hook(Hook::Operate { statement, operation, loads, is_test, place });
+            self.call_with(expr, hook, &[], &objects, |this| {
                 walk(this, &comparison.left, 0);
                 this.overwrite_operator(comparison.left.end(), comparison.comparators[0].start());
                 walk(this, &comparison.comparators[0], 1);
@@ -223,6 +253,10 @@ impl<'a> Walker<'a> {
         let key = self.name(&attribute.attr);
         let walk = |this: &mut Self| this.expr(&attribute.value, Need::See(Some(key)));
         if !self.logs_operations() {
+            return walk(self);
+        }
+        if let Some(at) = self.unnoted.iter().position(|range| *range == expr.range()) {
+            self.unnoted.swap_remove(at);
             return walk(self);
         }
         let name = format!(".{}", attribute.attr);

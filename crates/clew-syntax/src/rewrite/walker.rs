@@ -105,6 +105,8 @@ pub(super) struct Walker<'a> {
     pub(super) seen: Seen,
     /// Whether the targets that are walked have their stores noted already.
     pub(super) stores_noted: bool,
+    /// Attributes whose loads are noted by the hook that gets the value.
+    pub(super) unnoted: Vec<TextRange>,
     /// Whether comparisons that are tested must stay comparisons.
     pub(super) keeps_comparisons: bool,
     /// An addition whose left operand may be a string that grows in place.
@@ -146,6 +148,7 @@ pub(super) fn rewrite(
         method: None,
         seen: Seen::default(),
         stores_noted: false,
+        unnoted: Vec::new(),
         keeps_comparisons: false,
         grows: None,
         nesting: 0,
