@@ -313,17 +313,18 @@ unsafe extern "C" fn forward(
         let (callee, receiver, site) = ((*this).callee, (*this).receiver, (*this).site);
         let n_args = ffi::PyVectorcall_NARGS(nargsf) as usize;
         let log = events::current((*site).recording);
-        let name = log.map(|events| {
+        let begun = log.map(|events| {
             let n_keywords = if kwnames.is_null() { 0 } else { ffi::PyTuple_Size(kwnames) as usize };
-            events.begin(site, callee, receiver, args, n_args + n_keywords)
+            let name = events.begin(site, callee, receiver, args, n_args + n_keywords);
+            (name, events.n_open())
         });
         let result = if receiver.is_null() {
             ffi::PyObject_Vectorcall(callee, args, nargsf, kwnames)
         } else {
             call_method(callee, receiver, args, nargsf, kwnames)
         };
-        if let Some(name) = name {
-            note_end(site, name, result);
+        if let Some((name, n_open)) = begun {
+            note_end(site, name, n_open, result);
         }
         result
     }
@@ -352,21 +353,20 @@ pub unsafe extern "C" fn call(
             return result;
         };
         let name = events.begin(site, callee, callee::bound_receiver(callee), args, n_args);
+        let n_open = events.n_open();
         let result = ffi::PyObject_Vectorcall(callee, args, nargsf, std::ptr::null_mut());
-        note_end(site, name, result);
+        note_end(site, name, n_open, result);
         result
     }
 }
 
-/// Notes the end of a call that this file passed on.
+/// Notes the end of a call that this file passed on; `n_open` calls were open that the interpreter carries out itself.
 #[inline(always)]
-unsafe fn note_end(site: *mut Site, name: u32, result: *mut ffi::PyObject) {
+unsafe fn note_end(site: *mut Site, name: u32, n_open: usize, result: *mut ffi::PyObject) {
     // SAFETY: called with live objects, after the call.
     unsafe {
         if let Some(events) = events::current((*site).recording) {
-            if result.is_null() && !ffi::PyErr_Occurred().is_null() {
-                events.caught(ffi::PyErr_Occurred().cast());
-            }
+            events.settle(n_open, if result.is_null() { ffi::PyErr_Occurred().cast() } else { std::ptr::null_mut() });
             events.end(site, name, result);
         }
     }

@@ -200,7 +200,7 @@ impl Events {
         unsafe {
             let is_own = |open: &OpenCall| open.event_site == (*site).event_site && open.caller == frame.address();
             if !self.buffer().open.last().is_some_and(|open| open.is_alive(frame)) {
-                self.abandon_until(|open| is_own(open) || open.is_alive(frame), std::ptr::null_mut());
+                self.abandon_until(0, |open| is_own(open) || open.is_alive(frame), std::ptr::null_mut());
             }
             self.buffer().open.last().copied().filter(is_own)
         }
@@ -235,25 +235,50 @@ impl Events {
         }
     }
 
+    /// How many calls are open in the current thread, of those that the interpreter carries out itself.
+    ///
+    /// # Safety
+    /// The interpreter lock is held, and this thread noted something just now.
+    #[inline(always)]
+    pub unsafe fn n_open(&self) -> usize {
+        // SAFETY: the last buffer is this thread's.
+        unsafe { (*self.last_buffer).open.len() }
+    }
+
+    /// C code returned that was called when so many calls were open: those that it made have ended, by an exception of
+    /// this type, or, if that is null, by one that it took no notice of.
+    ///
+    /// # Safety
+    /// The interpreter lock is held.
+    #[inline(always)]
+    pub unsafe fn settle(&mut self, n_open: usize, kind: *mut ffi::PyTypeObject) {
+        // SAFETY: as promised.
+        unsafe {
+            if self.buffer().open.len() > n_open {
+                self.abandon_until(n_open, |_| false, kind);
+            }
+        }
+    }
+
     /// The program ended by an exception of a type.
     ///
     /// # Safety
     /// The interpreter lock is held.
     pub unsafe fn uncaught(&mut self, kind: *mut ffi::PyTypeObject) {
         // SAFETY: as promised.
-        unsafe { self.abandon_until(|_| false, kind) }
+        unsafe { self.abandon_until(0, |_| false, kind) }
     }
 
     unsafe fn abandon(&mut self, running: Frame, kind: *mut ffi::PyTypeObject) {
         // SAFETY: as for `caught`.
-        unsafe { self.abandon_until(|open| open.is_alive(running), kind) }
+        unsafe { self.abandon_until(0, |open| open.is_alive(running), kind) }
     }
 
-    /// Ends the innermost calls, up to one that stays: they ended by an exception, of this type, or, if that is null,
-    /// of that which is being handled.
+    /// Ends the innermost calls, up to one that stays, and all but the outermost `n_kept`: they ended by an exception, of
+    /// this type, or, if that is null, of that which is being handled.
     #[cold]
     #[inline(never)]
-    unsafe fn abandon_until(&mut self, stays: impl Fn(&OpenCall) -> bool, kind: *mut ffi::PyTypeObject) {
+    unsafe fn abandon_until(&mut self, n_kept: usize, stays: impl Fn(&OpenCall) -> bool, kind: *mut ffi::PyTypeObject) {
         // SAFETY: as for `caught`; the reference to the exception is given back.
         unsafe {
             let handled = if kind.is_null() { ffi::PyErr_GetHandledException() } else { std::ptr::null_mut() };
@@ -266,7 +291,7 @@ impl Events {
             let ticks = self.clock.ticks();
             loop {
                 let buffer = self.buffer();
-                if buffer.open.last().is_some_and(&stays) {
+                if buffer.open.len() <= n_kept || buffer.open.last().is_some_and(&stays) {
                     return;
                 }
                 let Some(open) = buffer.open.pop() else { return };
