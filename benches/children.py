@@ -2,6 +2,8 @@
 
 python benches/children.py rewriting LEVEL SECONDS
 python benches/children.py commands COMMAND...
+python benches/children.py operations PROGRAM
+python benches/children.py effects N_CALLS
 """
 
 from __future__ import annotations
@@ -85,6 +87,45 @@ def commands(words: list[str]) -> dict:
     }
 
 
+def operations(program: str) -> dict:
+    """Run a program of pyperformance plain, then with every operation recorded as a call."""
+    import clew
+
+    path = Path(program)
+    names = {"__name__": "__main__", "__file__": program}
+    sys.argv = [program]
+    sys.path.insert(0, str(path.parent))
+    text = path.read_text()
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        start = time.process_time()
+        exec(compile(text, program, "exec"), dict(names))
+        middle = time.process_time()
+        calls = clew.record_calls(text, dict(names))
+        end = time.process_time()
+    if calls.error is not None:
+        raise calls.error
+    extra_ns = (end - middle - (middle - start)) * 1e9
+    return {"n_calls": len(calls), "ns_a_call": extra_ns / len(calls), "plain_s": middle - start}
+
+
+def effects(n_calls: int) -> dict:
+    """Translate the calls of a loop over lists into effects."""
+    import clew
+
+    names: dict = {"xs": [[i] for i in range(100)], "n": n_calls // 5}
+    source = "for i in range(n):\n    x = xs[i % 100]\n    x[0] = i + 1\n"
+    calls = clew.record_calls(source, names)
+    start = time.perf_counter()
+    found = clew.effects_of(calls, {"xs": names["xs"]}, names)
+    return {"n_calls": len(calls), "seconds": time.perf_counter() - start, "n": len(found)}
+
+
 if __name__ == "__main__":
     part, *rest = sys.argv[1:]
-    print(json.dumps(rewriting(rest[0], float(rest[1])) if part == "rewriting" else commands(rest)))
+    parts = {
+        "rewriting": lambda: rewriting(rest[0], float(rest[1])),
+        "commands": lambda: commands(rest),
+        "operations": lambda: operations(rest[0]),
+        "effects": lambda: effects(int(rest[0])),
+    }
+    print(json.dumps(parts[part]()))

@@ -146,6 +146,31 @@ def latency(runner: Runner, options: Namespace, show: Show) -> dict:
     return results
 
 
+def operations(runner: Runner, options: Namespace, show: Show) -> dict:
+    """`record_calls` on pyperformance programs, and `effects_of` on a million calls."""
+    import speed
+
+    results = {}
+    for name in options.programs:
+        path = speed.benchmarks() / f"bm_{name}" / "run_benchmark.py"
+        if not path.exists():
+            continue
+        try:
+            loops = {"CLEW_BENCH_LOOPS": str(max(1, speed.LOOPS[name] // 50))}
+            record = _child(runner, ["operations", str(path)], loops)
+        except Failed as problem:
+            show(f"{name:16} failed: {problem}")
+            continue
+        results[name] = record
+        show(
+            f"{name:16} {record['ns_a_call']:6.0f} ns a call recorded"
+            f" ({record['n_calls']:,} calls); target 250 ns"
+        )
+    record = results["effects"] = _child(runner, ["effects", "1000000"], {})
+    show(f"effects_of {record['n_calls']:,} calls: {record['seconds']:.2f} s; target 1 s")
+    return results
+
+
 def _child(runner: Runner, arguments: list[str], environment: dict[str, str]) -> dict:
     with tempfile.TemporaryDirectory() as directory:
         cost = runner.cost([str(HERE / "children.py"), *arguments], environment, Path(directory))
@@ -164,4 +189,5 @@ PARTS: dict[str, Callable[[Runner, Namespace, Show], dict]] = {
     "science": science,
     "memory": memory,
     "latency": latency,
+    "operations": operations,
 }
