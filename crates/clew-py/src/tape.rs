@@ -6,6 +6,7 @@
 //! the call around it is known by the number that it got when it began.
 
 mod changes;
+mod functions;
 mod hook;
 mod places;
 mod steps;
@@ -51,7 +52,7 @@ struct Row {
 
 /// All rows of a tape. Used with the interpreter lock held only.
 struct Rows {
-    rows: Vec<Row>,
+    ended: Vec<Row>,
     arguments: Vec<Py<PyAny>>,
     clock: Clock,
     n_begun: u32,
@@ -109,7 +110,7 @@ impl Rows {
         };
         let (number, parent, thread) = (open.number, open.outer.0, THREAD.with(|thread| *thread));
         let start = open.start;
-        self.rows.push(Row {
+        self.ended.push(Row {
             function,
             arguments_at,
             n_arguments,
@@ -164,7 +165,7 @@ type RowParts<'py> = (
 impl Tape {
     #[new]
     fn new() -> Self {
-        let rows = Rows { rows: Vec::new(), arguments: Vec::new(), clock: Clock::start(), n_begun: 0, running: true };
+        let rows = Rows { ended: Vec::new(), arguments: Vec::new(), clock: Clock::start(), n_begun: 0, running: true };
         Self { rows: UnsafeCell::new(rows) }
     }
 
@@ -174,19 +175,19 @@ impl Tape {
     }
 
     fn __len__(&self) -> usize {
-        self.rows().rows.len()
+        self.rows().ended.len()
     }
 
     /// The numbers that the calls got when they began.
     fn numbers(&self) -> Vec<u32> {
-        self.rows().rows.iter().map(|row| row.number).collect()
+        self.rows().ended.iter().map(|row| row.number).collect()
     }
 
     /// Function, arguments, keyword arguments, result, error, site, number, number of the call around it, thread, and
     /// when it began and ended, in nanoseconds.
     fn row<'py>(&self, py: Python<'py>, index: usize) -> PyResult<RowParts<'py>> {
-        let Rows { rows, arguments, clock, .. } = self.rows();
-        let row = rows.get(index).ok_or_else(|| PyIndexError::new_err("no such call"))?;
+        let Rows { ended, arguments, clock, .. } = self.rows();
+        let row = ended.get(index).ok_or_else(|| PyIndexError::new_err("no such call"))?;
         let all = &arguments[row.arguments_at..row.arguments_at + row.n_arguments as usize];
         let n_keywords = row.keywords.as_ref().map_or(0, |names| names.bind(py).len());
         let (positional, named) = all.split_at(all.len() - n_keywords);
@@ -212,6 +213,7 @@ impl Tape {
     }
 
     /// Adds a call that somebody else made.
+    #[expect(clippy::too_many_arguments, reason = "the parts of a call, as Python passes them")]
     #[pyo3(signature = (site, function, arguments, keywords, result, error))]
     fn add(
         &self,
@@ -222,7 +224,7 @@ impl Tape {
         keywords: &Bound<'_, PyDict>,
         result: Option<Py<PyAny>>,
         error: Option<Py<PyAny>>,
-    ) -> PyResult<()> {
+    ) {
         let outcome = match (error, result) {
             (Some(error), _) => Outcome::Error(error),
             (None, result) => Outcome::Result(result.unwrap_or_else(|| py.None())),
@@ -234,7 +236,6 @@ impl Tape {
             let open = rows.begin();
             rows.end(open, site, function, values.into_iter(), names, outcome);
         }
-        Ok(())
     }
 
     /// Rows and the objects that they changed, and the rows whose arguments decide; see [`changes::of`].

@@ -35,8 +35,8 @@ pub fn of<'py>(tape: &Tape, py: Python<'py>, resolve: &Bound<'py, PyAny>, once: 
     let (mut changed, mut rest) = (Vec::new(), Vec::new());
     let mut met = FxHashSet::default();
     let mut known: FxHashMap<(usize, usize), u32> = FxHashMap::default();
-    for i in 0..tape.rows().rows.len() {
-        let row = &tape.rows().rows[i];
+    for i in 0..tape.rows().ended.len() {
+        let row = &tape.rows().ended[i];
         let function = row.function.as_ptr();
         // SAFETY: the row keeps the function alive, and it its parts.
         let (receiver, key) = unsafe {
@@ -48,16 +48,15 @@ pub fn of<'py>(tape: &Tape, py: Python<'py>, resolve: &Bound<'py, PyAny>, once: 
             };
             (receiver, key)
         };
-        let bits = match known.get(&key) {
-            Some(bits) => *bits,
-            None => {
-                let function = row.function.clone_ref(py);
-                let bits = resolve.call1((function,))?.extract()?;
-                known.insert(key, bits);
-                bits
-            }
+        let bits = if let Some(bits) = known.get(&key) {
+            *bits
+        } else {
+            let function = row.function.clone_ref(py);
+            let bits = resolve.call1((function,))?.extract()?;
+            known.insert(key, bits);
+            bits
         };
-        let row = &tape.rows().rows[i];
+        let row = &tape.rows().ended[i];
         let mut add = |object: *mut ffi::PyObject| {
             // SAFETY: the row keeps it alive.
             unsafe {

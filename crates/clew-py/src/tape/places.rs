@@ -1,8 +1,8 @@
 //! Targets of assignments: what `x.name` and `x[key]` mean on the left side, and under `del`.
 
-use pyo3::intern;
 use pyo3::prelude::*;
 
+use super::functions::{DELATTR, DELITEM, GETATTR, GETITEM, SETATTR, SETITEM};
 use super::hook::{Given, Hook};
 
 /// Stands for an object whose attributes or items are stored or deleted.
@@ -16,41 +16,24 @@ impl Place {
     pub fn new(hook: &Hook, object: &Bound<'_, PyAny>) -> Self {
         Self { hook: hook.copy(object.py()), object: object.clone().unbind() }
     }
-
-    fn apply<const N: usize>(
-        &self,
-        py: Python<'_>,
-        module: &str,
-        name: &str,
-        rest: [&Bound<'_, PyAny>; N],
-    ) -> PyResult<()> {
-        let function = py.import(module)?.getattr(name)?;
-        let object = self.object.bind(py);
-        match rest[..] {
-            [first] => self.hook.apply(py, &function, [object, first]),
-            [first, second] => self.hook.apply(py, &function, [object, first, second]),
-            _ => return Ok(()),
-        }
-        .map(drop)
-    }
 }
 
 #[pymethods]
 impl Place {
     fn __setattr__(&self, py: Python<'_>, name: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.apply(py, "builtins", "setattr", [name, value])
+        self.hook.apply(py, SETATTR.get(py)?, [self.object.bind(py), name, value]).map(drop)
     }
 
     fn __delattr__(&self, py: Python<'_>, name: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.apply(py, "builtins", "delattr", [name])
+        self.hook.apply(py, DELATTR.get(py)?, [self.object.bind(py), name]).map(drop)
     }
 
     fn __setitem__(&self, py: Python<'_>, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.apply(py, "operator", "setitem", [key, value])
+        self.hook.apply(py, SETITEM.get(py)?, [self.object.bind(py), key, value]).map(drop)
     }
 
     fn __delitem__(&self, py: Python<'_>, key: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.apply(py, "operator", "delitem", [key])
+        self.hook.apply(py, DELITEM.get(py)?, [self.object.bind(py), key]).map(drop)
     }
 }
 
@@ -70,23 +53,15 @@ impl Update {
         let object = given.get(py, 0)?.to_owned();
         let is_item = hook.name.is_none(py);
         let key = if is_item { given.get(py, 1)?.to_owned() } else { hook.name.bind(py).clone() };
-        let function = if is_item {
-            py.import("operator")?.getattr(intern!(py, "getitem"))?
-        } else {
-            py.import("builtins")?.getattr(intern!(py, "getattr"))?
-        };
-        let value = hook.apply(py, &function, [&object, &key])?;
+        let function = if is_item { &GETITEM } else { &GETATTR };
+        let value = hook.apply(py, function.get(py)?, [&object, &key])?;
         Ok(Self { object: object.unbind(), key: key.unbind(), is_item, value })
     }
 
     /// Applies the hook's function to what was loaded, and stores what it gives.
     pub fn finish(&self, hook: &Hook, py: Python<'_>, operand: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         let result = hook.apply(py, hook.function.bind(py), [self.value.bind(py), operand])?;
-        let store = if self.is_item {
-            py.import("operator")?.getattr(intern!(py, "setitem"))?
-        } else {
-            py.import("builtins")?.getattr(intern!(py, "setattr"))?
-        };
-        hook.apply(py, &store, [self.object.bind(py), self.key.bind(py), result.bind(py)])
+        let store = if self.is_item { &SETITEM } else { &SETATTR };
+        hook.apply(py, store.get(py)?, [self.object.bind(py), self.key.bind(py), result.bind(py)])
     }
 }

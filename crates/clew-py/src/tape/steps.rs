@@ -1,9 +1,9 @@
 //! Loops and `with`: iterators and context managers whose methods the interpreter calls by itself.
 
 use pyo3::exceptions::PyTypeError;
-use pyo3::intern;
 use pyo3::prelude::*;
 
+use super::functions::{ITER, NEXT};
 use super::hook::{outcome, Given, Hook};
 use super::Rows;
 
@@ -14,7 +14,6 @@ use super::Rows;
 pub struct Steps {
     hook: Hook,
     inner: Py<PyAny>,
-    next: Py<PyAny>,
     /// Takes each element apart, if the loop's target does.
     unpack: Option<Py<PyAny>>,
 }
@@ -22,12 +21,9 @@ pub struct Steps {
 impl Steps {
     /// Calls `iter`.
     pub fn begin(hook: &Hook, py: Python<'_>, given: &Given) -> PyResult<Py<PyAny>> {
-        let builtins = py.import("builtins")?;
-        let iter = builtins.getattr(intern!(py, "iter"))?;
-        let inner = hook.apply(py, &iter, [&given.get(py, 0)?.to_owned()])?;
-        let next = builtins.getattr(intern!(py, "next"))?.unbind();
+        let inner = hook.apply(py, ITER.get(py)?, [&given.get(py, 0)?.to_owned()])?;
         let unpack = given.second(py);
-        Ok(Bound::new(py, Self { hook: hook.copy(py), inner, next, unpack })?.into_any().unbind())
+        Ok(Bound::new(py, Self { hook: hook.copy(py), inner, unpack })?.into_any().unbind())
     }
 }
 
@@ -49,7 +45,7 @@ impl Steps {
             return Ok(None);
         };
         let step = step.map(Bound::unbind);
-        let (function, argument) = (self.next.clone_ref(py), self.inner.clone_ref(py));
+        let (function, argument) = (NEXT.get(py)?.clone().unbind(), self.inner.clone_ref(py));
         let outcome = outcome(py, &step);
         let rows = self.hook.tape.get().rows();
         if rows.running {
