@@ -6,6 +6,8 @@ import ast
 import itertools
 import os
 import random
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
@@ -615,3 +617,17 @@ def test_which_libraries_are_imported_before(place):
     text = "import json, local\nfrom os import path\nfrom . import a\ndef f():\n    import re\n"
     assert libraries(text, str(place)) == ["json", "os", "re"]
     assert libraries("(", str(place)) == []
+
+
+def test_a_program_that_an_exception_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The slice of what it left may be ended by the exception too."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CLEW_STORE", raising=False)
+    text = "out = []\nfor i in range(5):\n    out.append(i)\n    if i == 2:\n        out[10]\n"
+    (tmp_path / "p.py").write_text(text)
+    command = [sys.executable, "-m", "clew"]
+    subprocess.run([*command, "run", "-q", "p.py"], capture_output=True, check=False)
+    done = subprocess.run(
+        [*command, "slice", "out", "--verify"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, text)

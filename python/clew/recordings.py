@@ -134,6 +134,8 @@ def _record_text(
             for name, value in namespace.items()
             if given is None or name in own or before.get(name) != id(value)
         }
+        if recording.exception is not None:
+            _core.raised(recording.exception.__traceback__)
         recording._done = capture.end(bound, raised=recording.exception is not None)
     if recording._result is None and recording.exception is None:
         recording._result = _constant_at_end(source)

@@ -43,6 +43,7 @@ def setting_of(recorded: RecordedRun) -> Setting:
         module=module,
         interpreter=run.interpreter if known else sys.executable,
         outputs=tuple(slicing.written_files(recorded)),
+        raised=recorded.described()["ended_by"] is not None,
     )
 
 
@@ -97,7 +98,7 @@ def _by_prefix(recorded: RecordedRun, target: Target, setting: Setting) -> Finge
         return None
     with Runner(setting, (target.kind, target.name)) as runner:
         outcome = runner.run(prefix)
-    return outcome.fingerprint if outcome.ended else None
+    return outcome.fingerprint if outcome.ended(setting) else None
 
 
 def _prefix(text: str, line: int) -> str | None:

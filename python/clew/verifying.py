@@ -115,7 +115,7 @@ def verify_in(
     aim = target_of(target)
     with Runner(setting, aim, timeout) as runner:
         outcome = runner.run(slice_text)
-        verdict = _judge(outcome, aim, wanted)
+        verdict = _judge(outcome, aim, wanted, setting)
         if verdict.status == "different":
             at_end = not isinstance(target, Target) or target.line is None
             text = original if at_end and "@" not in str(target) else None
@@ -133,9 +133,11 @@ def target_of(target: str | Target) -> tuple[str, str]:
     return parsed.kind, parsed.name
 
 
-def _judge(outcome: Outcome, aim: tuple[str, str], wanted: Fingerprint | None) -> Verdict:
+def _judge(
+    outcome: Outcome, aim: tuple[str, str], wanted: Fingerprint | None, setting: Setting
+) -> Verdict:
     kind, name = aim
-    if not outcome.ended:
+    if not outcome.ended(setting):
         where = f" at line {outcome.line} of the slice" if outcome.line else ""
         words = {"raised": "the slice raises", "timeout": "the slice does not end:"}
         said = words.get(outcome.status, "the slice cannot be run:")
@@ -168,7 +170,11 @@ def _explain(
     if original is None or wanted is None:
         return None
     again = runner.run(original)
-    if again.fingerprint is None or not again.ended or again.fingerprint.matches(wanted):
+    if (
+        again.fingerprint is None
+        or not again.ended(runner.setting)
+        or again.fingerprint.matches(wanted)
+    ):
         return None
     return _nondeterministic("the program itself gives another value now", runner, original)
 

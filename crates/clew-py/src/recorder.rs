@@ -136,6 +136,8 @@ pub struct Recorder {
     pub specs: crate::hooks::effects::Specs,
     pub touched_outside: FxHashSet<(u32, u32, clew_trace::WriteKind)>,
     pub ended_by: Option<u32>,
+    /// The unit that an exception came out of, where it is inside the one that ran last.
+    pub raised_by: Option<u32>,
     pub ignored_prefixes: Vec<String>,
     /// Whether a method of `os.environ` runs, which may look at what it changes.
     pub environ_called: bool,

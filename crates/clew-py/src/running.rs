@@ -109,8 +109,10 @@ fn run_to_end<'py>(
     (ending, cause)
 }
 
-/// Tells the log how the calls that are open end.
+/// Tells the log how the calls that are open end, and the recorder where the exception came from.
 fn note_uncaught(py: Python<'_>, error: &PyErr) {
+    // What is wrong with a traceback of the program's making is no concern of ours.
+    let _ = recorder::nesting::raised(error.traceback(py).as_ref().map(Bound::as_any));
     // SAFETY: the lock is held; the type is alive as long as its exception.
     unsafe {
         if let Some(events) = recorder::recorder().and_then(|recorder| recorder.events.as_mut()) {

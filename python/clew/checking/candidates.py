@@ -43,6 +43,8 @@ class Setting(NamedTuple):
         Changes to the environment.
     outputs
         Files that the recorded run wrote, relative to ``cwd`` or absolute.
+    raised
+        Whether an exception ended the recorded run, so that it may end a text too.
     """
 
     cwd: str
@@ -53,6 +55,7 @@ class Setting(NamedTuple):
     options: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
     outputs: tuple[str, ...] = ()
+    raised: bool = False
 
 
 class Outcome(NamedTuple):
@@ -81,10 +84,9 @@ class Outcome(NamedTuple):
     summary: str = ""
     seconds: float = 0.0
 
-    @property
-    def ended(self) -> bool:
-        """Whether it came to its end, or left by ``sys.exit``."""
-        return self.status in ("done", "exited")
+    def ended(self, setting: Setting) -> bool:
+        """Tell whether it ended as a text may: also by an exception, if one ended the program."""
+        return self.status in ("done", "exited") or (setting.raised and self.status == "raised")
 
 
 class Runner:
@@ -262,7 +264,7 @@ class Checker:
 
     def is_good(self, outcome: Outcome) -> bool:
         """Tell whether an outcome is the recorded one."""
-        if not outcome.ended:
+        if not outcome.ended(self.runner.setting):
             return False
         if self.recorded is None:
             return True

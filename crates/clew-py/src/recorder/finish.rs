@@ -370,7 +370,7 @@ fn finish(
     let mut recorder = super::stop()
         .ok_or_else(|| pyo3::exceptions::PyRuntimeError::new_err("no recording is running in this process"))?;
     if raised {
-        recorder.ended_by = Some(unit);
+        recorder.ended_by = Some(recorder.raised_by.unwrap_or(unit));
     }
     let log = recorder.events.take().and_then(super::events::Events::finish);
     let trace = trace_of(&mut recorder, bindings);

@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::units::{self, current_unit, hot, Hot};
 use super::{events, Recorder, NO_UNIT, RECORDER};
 use crate::hooks::site::{site_type, Site};
+use clew_trace::StatementId;
 
 /// A recording that waits.
 struct Suspended {
@@ -112,6 +113,36 @@ impl Recorder {
     }
 }
 
+/// Notes which statement of the program's module scope an exception came out of: one inside the unit that runs, if
+/// that has an ending of its own (`with`, `try`), which ran on the exception's way out.
+#[pyfunction]
+pub fn raised(traceback: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    let mut next = traceback.cloned();
+    while let Some(entry) = next.filter(|entry| !entry.is_none()) {
+        let code = entry.getattr("tb_frame")?.getattr("f_code")?;
+        if code.getattr("co_name")?.extract::<String>()? == "<module>" {
+            let path = code.getattr("co_filename")?.extract::<String>()?;
+            let line = entry.getattr("tb_lineno")?.extract::<u32>()?;
+            // SAFETY: the interpreter lock is held, and nothing runs while the reference is alive.
+            if let Some(recorder) = unsafe { super::recorder() } {
+                if let Some(source) = recorder.sources.first().filter(|source| source.path == path) {
+                    let table = &source.table;
+                    let inside = |unit: u32, outer: u32| {
+                        let parent = |id: &u32| table.statement(StatementId(*id)).parent.map(|parent| parent.0);
+                        std::iter::successors(Some(unit), parent).any(|ancestor| ancestor == outer)
+                    };
+                    let at = table.statement_at_line(line).map(|at| table.unit_of(at).0);
+                    let running = super::units::current_unit();
+                    recorder.raised_by = at.filter(|at| running != super::NO_UNIT && inside(*at, running));
+                }
+            }
+            return Ok(());
+        }
+        next = Some(entry.getattr("tb_next")?);
+    }
+    Ok(())
+}
+
 /// Makes the statement of the program's module scope that holds a line the running unit.
 #[pyfunction]
 fn enter_line(line: u32) {
@@ -181,6 +212,7 @@ fn degrade(reason: &str) {
 /// Adds this module's functions to `clew._clew`.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(enter_line, module)?)?;
+    module.add_function(wrap_pyfunction!(raised, module)?)?;
     module.add_function(wrap_pyfunction!(disregard, module)?)?;
     module.add_function(wrap_pyfunction!(recording_number, module)?)?;
     module.add_function(wrap_pyfunction!(is_recorded, module)?)?;
