@@ -183,14 +183,11 @@ class Recorded:
     def n_events(self) -> int: ...
     @property
     def n_dropped(self) -> int: ...
-    @property
-    def collected(self) -> list[list[Any]] | None: ...
 
 def start(
     detail: str = "statement",
     log: str | None = None,
     max_log: int = ...,
-    collect: bool = False,
     newest: bool = False,
 ) -> int: ...
 def finish(

@@ -44,8 +44,6 @@ class Captured:
         The trace and its sources.
     log
         Path of the event log; None at the level `statement`.
-    calls
-        The calls themselves, if they were asked for.
     notes
         Reasons why the recording is not complete.
     n_dropped
@@ -62,7 +60,6 @@ class Captured:
     ) -> None:
         self.recorded = recorded
         self.log = log
-        self.calls = native.collected or []
         self.notes = [*native.notes, *notes]
         self.n_events = native.n_events
         self.n_dropped = native.n_dropped
@@ -79,22 +76,15 @@ class Capture:
         What is recorded, in a few words for people.
     detail
         Level of the recording.
-    log
-        Whether calls are logged, at the levels that have them.
-    collect
-        Whether called objects, arguments and results are kept.
     """
 
-    def __init__(
-        self, script: str, detail: str, *, log: bool = True, collect: bool = False
-    ) -> None:
+    def __init__(self, script: str, detail: str) -> None:
         if detail not in DETAILS:
             raise UsageError(f"detail is one of {', '.join(DETAILS)}, not {detail!r}")
         self._script = script
         self.detail = detail
-        self._collect = collect
         self._directory: TemporaryDirectory[str] | None = None
-        if log and detail != "statement":
+        if detail != "statement":
             self._directory = TemporaryDirectory(prefix="clew-", ignore_cleanup_errors=True)
         self._store: storing.Store | None = None
         self._run = ""
@@ -111,7 +101,7 @@ class Capture:
     def begin(self) -> None:
         """Begin; until `follow` is called, what happens is Clew's own doing."""
         with _LOCK:
-            self._number = _core.start(self.detail, self.log, _MAX_LOG, self._collect)
+            self._number = _core.start(self.detail, self.log, _MAX_LOG)
             _active[self._number] = self
             _core.disregard(True)
             self._imports = hook_imports([], [], detail=self.detail, cache_dir=self.cache_dir)

@@ -1,12 +1,11 @@
 //! The hooks: C-level functions that rewritten code calls, one for each inserted placeholder.
 //!
 //! `site` is what a hook knows of its place, `marks` tells where the program is, `heap` what it reads and
-//! writes, `callee` what it is about to call, `collected` the calls themselves, `erasing` which of them have nothing
+//! writes, `callee` what it is about to call, `erasing` which of them have nothing
 //! more to tell, `forward` calls that need attention before and after, `effects`
 //! what foreign code does, `stream` writes into files, `wrappers` iterators and context managers.
 
 pub mod callee;
-pub mod collected;
 pub mod draw;
 pub mod effects;
 pub mod erasing;
@@ -157,7 +156,7 @@ impl SourceParts<'_> {
     unsafe fn log(&self, recorder: &mut Recorder, site: *mut Site, statement: StatementId, logged: Option<LogPlace>) {
         // SAFETY: the site was made by the caller.
         unsafe {
-            (*site).logged = logged.is_some() && (recorder.events.is_some() || recorder.collected.is_some());
+            (*site).logged = logged.is_some() && recorder.events.is_some();
             if let (Some(place), Some(events)) = (logged, recorder.events.as_mut()) {
                 (*site).event_site = events.add_site(self.log_source, statement.0, place.line, place.column);
             }

@@ -356,7 +356,7 @@ fn load(
 fn logs_native_calls() -> bool {
     // SAFETY: called with the interpreter lock held, from `load`.
     let Some(recorder) = (unsafe { recorder() }) else { return false };
-    recorder.collected.is_none() && recorder.events.as_ref().is_some_and(|events| events.natives.is_on())
+    recorder.events.as_ref().is_some_and(|events| events.natives.is_on())
 }
 
 fn degrade(reason: &str) {

@@ -29,7 +29,6 @@ pub mod writes;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyList;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::UnsafeCell;
 
@@ -152,8 +151,6 @@ pub struct Recorder {
     pub events: Option<Box<events::Events>>,
     pub stored_attributes: FxHashSet<String>,
     pub watches: watch::Watches,
-    /// The calls themselves, for those who asked for them: a list of `[callee, arguments, keywords, result]`.
-    pub collected: Option<Py<PyList>>,
     /// What inserted text can be taken out for a while.
     pub erasing: crate::hooks::erasing::Erasing,
 }
@@ -250,23 +247,14 @@ impl Recorder {
 
 /// Begins a recording and gives its number. One that runs already waits until this one ends.
 ///
-/// `log` names the file of the event log, which must not exist; without it, calls are not logged. With `collect`, the
-/// called objects, their arguments and results are kept as they are. `newest` tells which events are kept when the log
-/// meets its cap of `max_log` bytes: the last ones rather than the first.
+/// `log` names the file of the event log, which must not exist; without it, calls are not logged.
+/// `newest` tells which events are kept when the log meets its cap of `max_log` bytes: the last ones rather than the first.
 #[pyfunction]
-#[pyo3(signature = (detail="statement", log=None, max_log=DEFAULT_MAX_LOG, collect=false, newest=false))]
+#[pyo3(signature = (detail="statement", log=None, max_log=DEFAULT_MAX_LOG, newest=false))]
 #[allow(unsafe_code)]
-fn start(
-    py: Python<'_>,
-    detail: &str,
-    log: Option<std::path::PathBuf>,
-    max_log: u64,
-    collect: bool,
-    newest: bool,
-) -> PyResult<u32> {
+fn start(py: Python<'_>, detail: &str, log: Option<std::path::PathBuf>, max_log: u64, newest: bool) -> PyResult<u32> {
     let mut fresh = Box::<Recorder>::default();
     fresh.number = nesting::next_number();
-    fresh.collected = collect.then(|| PyList::empty(py).unbind());
     // SAFETY: the lock is held, so there is a current thread state.
     fresh.main_thread = unsafe { ffi::PyThreadState_Get() } as usize;
     fresh.process = std::process::id();

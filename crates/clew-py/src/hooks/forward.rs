@@ -11,7 +11,6 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use std::sync::OnceLock;
 
-use super::collected::Entry;
 use super::effects::{self, flag};
 use super::site::Site;
 use super::types::{make_callable_type, make_type, TypeObject};
@@ -200,12 +199,10 @@ unsafe extern "C" fn forward(
         let n_changes = crate::recorder::outside::n_changes();
         let before = call.before(unit, spec_id, flags, (*this).callee);
         let name = call.begin_event((*this).callee);
-        let entry = Entry::begin(&call, (*this).callee);
         let result = ffi::PyObject_Vectorcall((*this).callee, args, nargsf, kwnames);
         if let Some(name) = name {
             call.end_event(name, result);
         }
-        entry.end(result);
         let error = if result.is_null() { Error::fetch() } else { Error::none() };
         if spec_id != effects::USER && same().is_some() {
             call.after(unit, spec_id, flags, &before, result.is_null());

@@ -151,9 +151,6 @@ unsafe extern "C" fn stand_in_dealloc(object: *mut ffi::PyObject) {
 unsafe fn logged(callee: *mut ffi::PyObject, receiver: *mut ffi::PyObject, site: *mut Site) -> *mut ffi::PyObject {
     // SAFETY: all fields are set before anybody sees the object.
     unsafe {
-        if recorder().is_some_and(|recorder| recorder.collected.is_some()) {
-            return collected(callee, receiver, site);
-        }
         let made = (*CALLABLES.0.get()).take(types().logged.0, size_of::<Logged>()).cast::<Logged>();
         if made.is_null() {
             ffi::Py_DECREF(callee);
@@ -166,21 +163,6 @@ unsafe fn logged(callee: *mut ffi::PyObject, receiver: *mut ffi::PyObject, site:
         ffi::Py_INCREF(site.cast());
         (*made).site = site;
         made.cast()
-    }
-}
-
-/// Those who want the calls themselves get what was called as the program would see it. Takes over `callee`.
-#[cold]
-unsafe fn collected(callee: *mut ffi::PyObject, receiver: *mut ffi::PyObject, site: *mut Site) -> *mut ffi::PyObject {
-    // SAFETY: as for `logged`.
-    unsafe {
-        let bound = if receiver.is_null() { callee } else { bind(callee, receiver) };
-        if bound.is_null() {
-            return bound;
-        }
-        let made = super::forward::forwarder(bound, std::ptr::null_mut(), site, super::effects::USER);
-        ffi::Py_DECREF(bound);
-        made
     }
 }
 
@@ -201,12 +183,7 @@ unsafe fn bind(method: *mut ffi::PyObject, receiver: *mut ffi::PyObject) -> *mut
 #[inline]
 unsafe fn may_log(site: *mut Site) -> bool {
     // SAFETY: hooks run with the interpreter lock held; the site is alive.
-    unsafe {
-        match events::current((*site).recording) {
-            Some(events) => events.depth < MAX_DEPTH,
-            None => recorder().is_some_and(|recorder| recorder.collected.is_some()),
-        }
-    }
+    unsafe { events::current((*site).recording).is_some_and(|events| events.depth < MAX_DEPTH) }
 }
 
 /// Whether the callee logs its own beginning, and the site the end.

@@ -4,7 +4,7 @@
 
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList};
+use pyo3::types::{PyBytes, PyDict};
 
 use super::inspect::is_atom;
 use super::units::{current_unit, hot};
@@ -332,9 +332,6 @@ struct Recorded {
     /// Events that the cap of the log left out.
     #[pyo3(get)]
     n_dropped: u64,
-    /// The calls as they were, if they were collected: lists of callee, arguments, keywords and result.
-    #[pyo3(get)]
-    collected: Option<Py<PyList>>,
 }
 
 /// Ends the recording of a number, or the one that runs. `globals` is the program's namespace at its end; `raised` tells
@@ -382,14 +379,7 @@ fn finish(
         .map(|source| (source.path.clone(), source.module.clone(), source.text.clone()))
         .collect();
     let (n_events, n_dropped) = log.map_or((0, 0), |log| (log.n_events, log.n_dropped));
-    Ok(Recorded {
-        trace: PyBytes::new(py, &bytes).unbind(),
-        sources,
-        notes: trace.degraded,
-        n_events,
-        n_dropped,
-        collected: recorder.collected.take(),
-    })
+    Ok(Recorded { trace: PyBytes::new(py, &bytes).unbind(), sources, notes: trace.degraded, n_events, n_dropped })
 }
 
 /// Notes that `name` was saved as an artifact by the running unit; gives the unit and its line.

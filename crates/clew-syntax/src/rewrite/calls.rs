@@ -55,9 +55,10 @@ impl<'a> Walker<'a> {
             this.call_around(function, hook, |this| this.expr(function, Need::Value));
             this.arguments(arguments, Need::Value, Need::Value);
         };
-        match ends {
-            true => self.until_end(expr, (Some(hook), None), (arguments, false), walk),
-            false => walk(self),
+        if ends {
+            self.until_end(expr, (Some(hook), None), (arguments, false), walk);
+        } else {
+            walk(self);
         }
     }
 
@@ -233,10 +234,12 @@ impl<'a> Walker<'a> {
                     this.call_around(object, hook, |this| this.expr(object, need));
                     this.arguments(arguments, Need::Value, Need::Value);
                 };
-                return match ends {
-                    true => self.until_end(expr, (Some(hook), None), (arguments, true), walk),
-                    false => walk(self),
-                };
+                if ends {
+                    self.until_end(expr, (Some(hook), None), (arguments, true), walk);
+                } else {
+                    walk(self);
+                }
+                return;
             }
             if let Some(takes) =
                 self.seen.container(variable).and_then(|made| builtins::container_method(made, &method.attr))
@@ -266,9 +269,10 @@ impl<'a> Walker<'a> {
             }
             this.arguments(arguments, Need::Value, Need::Value);
         };
-        match ends {
-            true => self.until_end(expr, (Some(hook), None), (arguments, true), walk),
-            false => walk(self),
+        if ends {
+            self.until_end(expr, (Some(hook), None), (arguments, true), walk);
+        } else {
+            walk(self);
         }
     }
 

@@ -41,6 +41,7 @@ pub struct Sites {
 }
 
 impl Default for Sites {
+    #[expect(clippy::large_stack_arrays, reason = "made once, far from the end of any stack")]
     fn default() -> Self {
         Self { table: Box::new([0; 1 << SITE_BITS]), history: 0 }
     }
@@ -80,6 +81,7 @@ pub struct Details {
 }
 
 impl Default for Details {
+    #[expect(clippy::large_stack_arrays, reason = "made once, far from the end of any stack")]
     fn default() -> Self {
         Self { table: Box::new([Detail::default(); 1 << DETAIL_BITS]) }
     }

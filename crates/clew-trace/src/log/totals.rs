@@ -66,6 +66,7 @@ pub struct Activity {
 const RECENT: usize = 1 << 12;
 
 impl Default for Totals {
+    #[expect(clippy::large_stack_arrays, reason = "made once, far from the end of any stack")]
     fn default() -> Self {
         Self { rows: Vec::new(), index: FxHashMap::default(), recent: Box::new([Met::default(); RECENT]) }
     }

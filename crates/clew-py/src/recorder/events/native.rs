@@ -143,9 +143,12 @@ impl Events {
             let name = self.callee(site, frame.function());
             let n_all = usize::from(place.n_args) + usize::from(place.is_method);
             let n_known = n_all.min(n);
-            let value = |this: &mut Self, i: usize| match i < n_known {
-                true => this.value(*parameters.add(i)),
-                false => ValueRef::ABSENT,
+            let value = |this: &mut Self, i: usize| {
+                if i < n_known {
+                    this.value(*parameters.add(i))
+                } else {
+                    ValueRef::ABSENT
+                }
             };
             let values = [value(self, 0), value(self, 1), value(self, 2)];
             let buffer = self.buffer_of(state);
@@ -283,10 +286,7 @@ impl Events {
         unsafe {
             let handled = if kind.is_null() { ffi::PyErr_GetHandledException() } else { std::ptr::null_mut() };
             let kind = if handled.is_null() { kind } else { ffi::Py_TYPE(handled) };
-            let value = match kind.is_null() {
-                true => ValueRef::ABSENT,
-                false => ValueRef::of_type(self.names.type_name(kind)),
-            };
+            let value = if kind.is_null() { ValueRef::ABSENT } else { ValueRef::of_type(self.names.type_name(kind)) };
             ffi::Py_XDECREF(handled);
             let ticks = self.clock.ticks();
             loop {

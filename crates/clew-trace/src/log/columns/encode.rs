@@ -76,7 +76,9 @@ impl Encoder {
         let latest = events.last().map_or(last, |event| event.time_ns);
         self.times = Some((first.min(first_ns), last.max(latest)));
         let Columns { tokens, values, time_low, time_high, .. } = &mut self.columns;
-        [tokens, values, time_low, time_high].into_iter().for_each(|column| column.reserve(events.len()));
+        for column in [tokens, values, time_low, time_high] {
+            column.reserve(events.len());
+        }
     }
 
     /// Puts one event of the run; `ending` is what [`CallStack::ending`] says of the end of a call.
