@@ -30,6 +30,9 @@ corpus:  ## Programs that nobody here wrote, plain and recorded, and slices of e
 	tools/build-in-place "$$python"
 	PYTHONPATH=$$PWD/python:$$PWD/tests "$$environment" tests/corpus/run.py $(CORPUS)
 
+bench-slices:  ## Sizes of the corpus's slices against what --minimize reaches (hours): make bench-slices CORPUS="-k networkx"
+	@$(MAKE) --no-print-directory corpus CORPUS="--minimize $(CORPUS)"
+
 hunt:  ## Random programs, sliced and run, for ten minutes; what is wrong is shrunk.
 	@python=$$(tools/interpreters | sed -n 1p)
 	environment=$$(tools/environment "$$python")
@@ -39,4 +42,4 @@ hunt:  ## Random programs, sliced and run, for ten minutes; what is wrong is shr
 lint:  ## Formatting, lints, types and the rules of the architecture.
 	@tools/lint
 
-.PHONY: help dev wheels demo test bench corpus hunt lint
+.PHONY: help dev wheels demo test bench bench-slices corpus hunt lint
