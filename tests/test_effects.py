@@ -875,3 +875,38 @@ def test_plans_of_figures():
     norm = matplotlib.colors.Normalize()
     assert norm in plan(axes.imshow, [[1, 2]], receiver=axes, norm=norm).writes
     plt.close("all")
+
+
+#: Library, what makes an object (or None), the callable on it, and a bit that its effect has.
+_OTHERS = [
+    ("polars", "lambda m: m.DataFrame({'a': [1]})", "drop_in_place", flags.WRITES_RECEIVER),
+    ("polars", "lambda m: m.DataFrame({'a': [1]})", "write_csv", flags.STREAM),
+    ("polars", "lambda m: m.Series([1])", "append", flags.WRITES_RECEIVER),
+    ("polars", None, "read_csv", flags.STREAM | flags.READS_ARGUMENTS),
+    ("polars", None, "set_random_seed", flags.SEED),
+    ("pyarrow.parquet", None, "write_table", flags.STREAM),
+    ("dask.config", None, "set", flags.MODULE_STATE),
+    (
+        "sqlalchemy",
+        "lambda m: m.create_engine('sqlite://').connect()",
+        "execute",
+        flags.MODULE_STATE,
+    ),
+    ("sqlalchemy.orm", "lambda m: m.Session()", "add", flags.WRITES_ARGUMENT),
+    ("lightgbm", "lambda m: m.Dataset([[1.0]])", "set_label", flags.WRITES_RECEIVER),
+    ("lightgbm", None, "train", flags.WRITES_ARGUMENT),
+    ("keras", "lambda m: m.Sequential()", "add", flags.WRITES_RECEIVER),
+    ("keras", "lambda m: m.Sequential()", "fit", flags.WRITES_RECEIVER | flags.RANDOM),
+    ("keras.utils", None, "set_random_seed", flags.RANDOM),
+]
+
+
+@pytest.mark.parametrize(("library", "make", "name", "bits"), _OTHERS)
+def test_libraries_where_they_are_installed(library, make, name, bits):
+    module = pytest.importorskip(library)
+    owner = module if make is None else eval(make)(module)
+    effect, origin = resolver.explain(
+        getattr(owner, name), None if make is None else type(owner), None if make is None else name
+    )
+    assert origin in ("annotation", "family")
+    assert flags.split(effect)[0] & bits, flags.describe(effect)
