@@ -1,10 +1,15 @@
 """Marks the tests that are known to fail at present; see `transparency/known.txt`."""
 
+import signal
 import sys
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
+
+# Where the tests run in the background of a shell, Ctrl-C is ignored, and would be by what they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 KNOWN = Path(__file__).with_name("transparency") / "known.txt"
 
