@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-# Where the tests run in the background of a shell, Ctrl-C is ignored, and would be by what they start.
+# In the background of a shell Ctrl-C is ignored, and would be by all that the tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
