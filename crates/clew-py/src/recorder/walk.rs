@@ -6,10 +6,8 @@
 #![allow(unsafe_code)]
 
 use pyo3::ffi;
-use rustc_hash::{FxHashSet, FxHasher};
-use std::cell::UnsafeCell;
+use rustc_hash::FxHashSet;
 use std::ffi::{c_int, c_void};
-use std::hash::Hasher;
 
 use super::families::Family;
 use super::inspect::{is_atom, is_named};
@@ -105,50 +103,6 @@ pub unsafe fn referents(object: *mut ffi::PyObject, into: &mut Vec<*mut ffi::PyO
     }
 }
 
-/// Arrays of objects in which nothing but atoms was found, by what they hold.
-///
-/// A column of texts is met again and again, in the frame that it is part of; to look at its items costs a thousand
-/// times what it costs to see that they are the same.
-struct OnlyAtoms(UnsafeCell<[(usize, u64); 64]>);
-
-// SAFETY: used with the interpreter lock held.
-unsafe impl Sync for OnlyAtoms {}
-
-static ONLY_ATOMS: OnlyAtoms = OnlyAtoms(UnsafeCell::new([(0, 0); 64]));
-
-impl OnlyAtoms {
-    /// Where what is known of an array stands, and what its items say.
-    fn slot(&self, items: &[*mut ffi::PyObject]) -> (*mut (usize, u64), (usize, u64)) {
-        let address = items.as_ptr() as usize;
-        let mut content = FxHasher::default();
-        for item in items {
-            content.write_usize(*item as usize);
-        }
-        let first = self.0.get().cast::<(usize, u64)>();
-        (first.wrapping_add((address >> 6) & 63), (address, content.finish()))
-    }
-
-    /// Whether the same items were looked at before.
-    ///
-    /// # Safety
-    /// The interpreter lock is held.
-    unsafe fn holds(&self, items: &[*mut ffi::PyObject]) -> bool {
-        let (known, now) = self.slot(items);
-        // SAFETY: as promised; it points at one of the 64.
-        unsafe { *known == now }
-    }
-
-    /// Keeps in mind that all of them are atoms.
-    ///
-    /// # Safety
-    /// The interpreter lock is held.
-    unsafe fn learn(&self, items: &[*mut ffi::PyObject]) {
-        let (known, now) = self.slot(items);
-        // SAFETY: as promised; it points at one of the 64.
-        unsafe { *known = now };
-    }
-}
-
 /// Items of an array of objects.
 unsafe fn array_items(array: *mut ffi::PyObject, into: &mut Vec<*mut ffi::PyObject>) {
     // SAFETY: `array` is a numpy array; the buffer interface refuses what is not contiguous.
@@ -162,14 +116,8 @@ unsafe fn array_items(array: *mut ffi::PyObject, into: &mut Vec<*mut ffi::PyObje
         if !view.format.is_null() && *view.format as u8 == b'O' && *view.format.add(1) == 0 {
             let n_items = (view.len as usize / size_of::<usize>()).min(WALK_BUDGET);
             let items = std::slice::from_raw_parts(view.buf.cast::<*mut ffi::PyObject>(), n_items);
-            if !ONLY_ATOMS.holds(items) {
-                let n_before = into.len();
-                let live = items.iter().filter(|item| !item.is_null());
-                into.extend(live.filter(|item| !is_atom(ffi::Py_TYPE(**item))));
-                if into.len() == n_before {
-                    ONLY_ATOMS.learn(items);
-                }
-            }
+            let live = items.iter().filter(|item| !item.is_null());
+            into.extend(live.filter(|item| !is_atom(ffi::Py_TYPE(**item))));
         }
         ffi::PyBuffer_Release(&raw mut view);
     }
