@@ -85,15 +85,24 @@ pub unsafe fn kept_attribute(object: *mut ffi::PyObject, name: &CStr) -> *mut ff
 /// # Safety
 /// The interpreter lock is held and `tp` is a live type.
 pub unsafe fn module_of(tp: *mut ffi::PyTypeObject) -> String {
+    // SAFETY: as promised.
+    unsafe { text_attribute(tp.cast(), c"__module__") }
+}
+
+/// The text of an attribute, or nothing.
+///
+/// # Safety
+/// The interpreter lock is held; `object` is alive and of a type whose attribute runs no user code.
+unsafe fn text_attribute(object: *mut ffi::PyObject, name: &CStr) -> String {
     // SAFETY: errors are cleared; the string is copied.
     unsafe {
-        let module = ffi::PyObject_GetAttrString(tp.cast(), c"__module__".as_ptr());
-        if module.is_null() {
+        let value = ffi::PyObject_GetAttrString(object, name.as_ptr());
+        if value.is_null() {
             ffi::PyErr_Clear();
             return String::new();
         }
-        let text = text_of(module);
-        ffi::Py_DECREF(module);
+        let text = text_of(value);
+        ffi::Py_DECREF(value);
         text
     }
 }
@@ -159,17 +168,7 @@ pub unsafe fn callable_name(callable: *mut ffi::PyObject) -> String {
         if !is_plain {
             return String::from_utf8_lossy(type_name(tp)).into_owned();
         }
-        let part = |name: &CStr| {
-            let value = ffi::PyObject_GetAttrString(function, name.as_ptr());
-            if value.is_null() {
-                ffi::PyErr_Clear();
-                return String::new();
-            }
-            let text = text_of(value);
-            ffi::Py_DECREF(value);
-            text
-        };
-        let (module, name) = (part(c"__module__"), part(c"__qualname__"));
+        let (module, name) = (text_attribute(function, c"__module__"), text_attribute(function, c"__qualname__"));
         if module.is_empty() {
             name
         } else {

@@ -8,8 +8,8 @@ use pyo3::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Row, Tape};
-use crate::hooks::callee::{bound_function, bound_receiver};
-use crate::recorder::inspect::is_atom;
+use crate::hooks::callee::bound_receiver;
+use crate::recorder::inspect::{callable_identity, is_atom};
 
 /// Bits of what the resolver answers.
 const RECEIVER: u32 = 1;
@@ -44,7 +44,7 @@ pub fn of<'py>(tape: &Tape, py: Python<'py>, resolve: &Bound<'py, PyAny>, once: 
             let key = if receiver.is_null() {
                 (function as usize, 0)
             } else {
-                (bound_identity(function), ffi::Py_TYPE(receiver) as usize)
+                (callable_identity(function), ffi::Py_TYPE(receiver) as usize)
             };
             (receiver, key)
         };
@@ -84,16 +84,5 @@ impl Tape {
             return std::ptr::null_mut();
         }
         self.rows().arguments[row.arguments_at].as_ptr()
-    }
-}
-
-/// What a bound method is found again by.
-unsafe fn bound_identity(function: *mut ffi::PyObject) -> usize {
-    // SAFETY: a live bound method; the type is checked before the cast.
-    unsafe {
-        if ffi::PyCFunction_Check(function) != 0 {
-            return (*function.cast::<ffi::PyCFunctionObject>()).m_ml as usize;
-        }
-        bound_function(function) as usize
     }
 }
