@@ -12,10 +12,18 @@ import os
 import sys
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, MethodType, ModuleType
+from types import (
+    BuiltinFunctionType,
+    CodeType,
+    FrameType,
+    FunctionType,
+    MethodType,
+    MethodWrapperType,
+    ModuleType,
+)
 from typing import Any
 
-from clew.effects import applying, flags
+from clew.effects import applying, flags, streams
 from clew.effects.resolver import resolve
 from clew.taping import Calls, FunctionCall
 
@@ -237,13 +245,10 @@ def _effect_of(function: object) -> flags.Effect:
 
 
 def _receiver(function: object) -> object:
-    if isinstance(function, MethodType | BuiltinFunctionType) or hasattr(
-        type(function), "__objclass__"
-    ):
-        owner = getattr(function, "__self__", None)
-        return None if isinstance(owner, ModuleType) else owner
-    owner = getattr(function, "__self__", None)
-    return owner if type(function).__name__ == "method-wrapper" else None
+    """Give the object that a bound method is bound to; None for what is no method."""
+    if not isinstance(function, MethodType | BuiltinFunctionType | MethodWrapperType):
+        return None
+    return None if isinstance(function.__self__, ModuleType) else function.__self__
 
 
 class _Outside:
@@ -299,7 +304,7 @@ class _Outside:
         mode = call.args[1] if len(call.args) > 1 else call.kwargs.get("mode", "r")
         state = _file_state(path)
         if state is not None:
-            self._state(state, not _only_reads(mode))
+            self._state(state, not streams.only_reads(mode))
             if call.res is not None:
                 self.files.setdefault(id(call.res), []).append(state)
 
@@ -307,18 +312,13 @@ class _Outside:
         state = _file_state(value)
         if state is not None:
             mode = getattr(value, "mode", None)
-            changes = access in ("write", "update") and not _only_reads(mode)
+            changes = access in ("write", "update") and not streams.only_reads(mode)
             self._state(state, changes)
 
     def _state(self, state: ExternalState, changes: bool) -> None:
         self.used[state] = None
         if changes:
             self.changed[state] = None
-
-
-def _only_reads(mode: object) -> bool:
-    """Tell whether a file that is open in this mode cannot be written."""
-    return isinstance(mode, str) and not any(letter in mode for letter in "wax+")
 
 
 def _pointed(pointer: int | str | None, call: FunctionCall) -> Sequence[object]:

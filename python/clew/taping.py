@@ -7,6 +7,7 @@ extension; a `Calls` shows the rows.
 from __future__ import annotations
 
 import ast
+import copy
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from types import CodeType, FunctionType, MethodType
@@ -249,8 +250,8 @@ def record_calls(code: Recordable, globals: dict[str, Any] | None = None) -> Cal
         tree = ast.parse(code)
         return _run(tree, "<string>", namespace, None)
     if isinstance(code, ast.Module):
-        tree = ast.parse(ast.unparse(code)) if _lacks_places(code) else _copy(code)
-        compile(_copy(tree), "<ast>", "exec", 0, True)
+        tree = ast.parse(ast.unparse(code)) if _lacks_places(code) else copy.deepcopy(code)
+        compile(copy.deepcopy(tree), "<ast>", "exec", 0, True)
         return _run(tree, "<ast>", namespace, None)
     if isinstance(code, CodeType):
         return _of_code(code, namespace, None)
@@ -265,12 +266,6 @@ def _lacks_places(tree: ast.Module) -> bool:
     return any(
         isinstance(node, ast.expr) and not hasattr(node, "lineno") for node in ast.walk(tree)
     )
-
-
-def _copy(tree: ast.Module) -> ast.Module:
-    import copy
-
-    return copy.deepcopy(tree)
 
 
 def _of_code(code: CodeType, namespace: dict[str, Any], function: Any) -> Calls:
@@ -309,12 +304,16 @@ def _run(
     _end(calls, run)
     tape.stop()
     calls.globals_read = {name for name in read if name in namespace or name in before}
-    calls.globals_written = {
-        name
-        for name, value in namespace.items()
-        if name not in _OF_THE_INTERPRETER and (name not in before or before[name] is not value)
-    }
+    calls.globals_written = _written(before, namespace)
     return calls
+
+
+def _written(before: dict[str, Any], namespace: dict[str, Any]) -> set[str]:
+    """Give the names that are new, or bound to something else than before."""
+    found = {
+        name for name, value in namespace.items() if name not in before or before[name] is not value
+    }
+    return found - _OF_THE_INTERPRETER
 
 
 def _with_code(function: Any, code: CodeType) -> Any:
@@ -386,9 +385,7 @@ def _watched(code: CodeType, namespace: dict[str, Any], function: Any) -> Calls:
         if former is None:
             sys.setprofile(None)
     tape.stop()
-    calls.globals_written = {
-        name for name, value in namespace.items() if before.get(name, tape) is not value
-    } - _OF_THE_INTERPRETER
+    calls.globals_written = _written(before, namespace)
     calls.globals_read = {name for name in code.co_names if name in before}
     return calls
 

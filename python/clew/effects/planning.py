@@ -145,19 +145,13 @@ def _files(
             continue
         # What is written into an open file comes after what is in it.
         if access not in ("read", "list"):
-            access = "read" if _only_reads(value) else "update"
+            access = "read" if streams.only_reads(getattr(value, "mode", None)) else "update"
         found.update(dict.fromkeys((target, access) for target in streams.targets(value)))
     if extra.get("stream") == "logging":
         paths = streams.targets(streams.root_logger()) or [streams.TERMINAL]
         found.update(dict.fromkeys((target, "update") for target in paths))
     terminal = any(target == streams.TERMINAL for target, _ in found)
     return tuple(item for item in found if item[0] != streams.TERMINAL), terminal
-
-
-def _only_reads(value: object) -> bool:
-    """Tell whether a file or an archive was opened for reading only."""
-    mode = getattr(value, "mode", None)
-    return type(mode) is str and mode.startswith("r") and "+" not in mode
 
 
 def _sinks(

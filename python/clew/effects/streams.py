@@ -177,3 +177,8 @@ def _database(value: Any, found: dict[str, None]) -> None:
     for _, _, path in cursor.execute("PRAGMA database_list").fetchall():
         if path:
             found[os.path.abspath(path)] = None
+
+
+def only_reads(mode: object) -> bool:
+    """Tell whether a file or an archive that is open in this mode cannot be written."""
+    return type(mode) is str and "r" in mode and not any(letter in mode for letter in "wax+")

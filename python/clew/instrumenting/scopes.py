@@ -68,18 +68,17 @@ class Scopes(Targets):
         return node
 
     def _generators(self, generators: list[ast.comprehension]) -> None:
+        names = {
+            name.id
+            for each in generators
+            for name in ast.walk(each.target)
+            if isinstance(name, ast.Name)
+        }
         for i, generator in enumerate(generators):
+            generator.iter = self._steps(generator, generator.iter, generator.is_async)
             if i == 0:
-                generator.iter = self._steps(generator, generator.iter, generator.is_async)
-                names = {
-                    name.id
-                    for each in generators
-                    for name in ast.walk(each.target)
-                    if isinstance(name, ast.Name)
-                }
+                # What the first one goes through belongs to the scope around.
                 self._scopes.append(("function", names))
-            else:
-                generator.iter = self._steps(generator, generator.iter, generator.is_async)
             generator.target = self._target(generator.target)
             generator.ifs = self._exprs(generator.ifs)
 
