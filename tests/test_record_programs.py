@@ -77,7 +77,7 @@ def in_another_process(run, program: Path) -> str:
                 try:
                     names = run(source)
                     plain = {
-                        name: repr(v)
+                        name: repr(in_order_of_keys(v) if IN_PARALLEL.search(source) else v)
                         for name, v in names.items()
                         if type(v) in SIMPLE and name[:2] != "__"
                     }
@@ -85,7 +85,11 @@ def in_another_process(run, program: Path) -> str:
                 except BaseException as error:
                     text = out.getvalue() + repr(error)
             path.write_text(
-                re.sub(r"0x[0-9a-f]{6,}|\d{12,}|/\d+/", "", text.replace(str(directory), ""))
+                re.sub(
+                    r"0x[0-9a-f]{6,}|\d{12,}|/\d+/| state=\w+[^>]*",
+                    "",
+                    text.replace(str(directory), ""),
+                )
             )
         finally:
             os._exit(0)
@@ -93,4 +97,10 @@ def in_another_process(run, program: Path) -> str:
     return path.read_text()
 
 
+def in_order_of_keys(value):
+    """Give a dictionary whose order does not tell which thread came first."""
+    return dict(sorted(value.items(), key=repr)) if type(value) is dict else value
+
+
+IN_PARALLEL = re.compile(r"\b(threading|concurrent)\b")
 SIMPLE = (int, float, str, bool, bytes, list, tuple, dict, type(None))
