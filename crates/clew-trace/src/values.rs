@@ -4,7 +4,7 @@
 //! (floats and small integers) stand in the rows; every other value is a number that whoever made the trace gives a
 //! meaning to. It knows no Python object.
 //!
-//! A node reads its *inputs*, and may come *after* another node: the last one that changed the object it reads.
+//! A node reads its *inputs*, and may come *after* other nodes: the last ones that changed the objects it reads.
 
 mod operations;
 
@@ -140,8 +140,8 @@ pub struct Place {
 #[derive(Clone, Debug, Default)]
 pub struct Nodes {
     rows: Vec<Node>,
-    /// Label, node that it comes after, number of inputs, inputs: of rows that hold more than two inputs, or more than one
-    /// and a label, or come after another node.
+    /// Label, number of nodes that it comes after, these nodes, inputs: of rows that hold more than two inputs, or more
+    /// than one and a label, or come after other nodes.
     spill: Vec<u32>,
     labels: Vec<Label>,
     known_labels: FxHashMap<Label, LabelId>,
@@ -158,8 +158,8 @@ pub struct NewNode<'a> {
     pub label: LabelId,
     /// What it reads.
     pub inputs: &'a [NodeId],
-    /// The last node that changed an object that it reads.
-    pub after: NodeId,
+    /// The last nodes that changed the objects that it reads.
+    pub after: &'a [NodeId],
     /// Where it stands in the program.
     pub place: PlaceId,
     /// The call in which it happened.
@@ -206,7 +206,7 @@ impl Nodes {
     #[inline]
     pub fn push(&mut self, new: NewNode<'_>) -> Option<NodeId> {
         let (first, second, n_inline) = match *new.inputs {
-            _ if new.after != NodeId::NONE => self.spill(&new)?,
+            _ if !new.after.is_empty() => self.spill(&new)?,
             [] => (new.label.0, u32::MAX, 0),
             [one] => (one.0, new.label.0, 1),
             [one, two] if new.label == LabelId::NONE => (one.0, two.0, 2),
@@ -231,7 +231,8 @@ impl Nodes {
 
     fn spill(&mut self, new: &NewNode<'_>) -> Option<(u32, u32, u8)> {
         let at = u32::try_from(self.spill.len()).ok()?;
-        self.spill.extend([new.label.0, new.after.0]);
+        self.spill.extend([new.label.0, new.after.len() as u32]);
+        self.spill.extend(new.after.iter().map(|id| id.0));
         self.spill.extend(new.inputs.iter().map(|id| id.0));
         Some((at, new.inputs.len() as u32, SPILLED))
     }
@@ -242,25 +243,26 @@ impl Nodes {
         let row = &self.rows[id.index()];
         match row.n_inline {
             SPILLED => {
-                let at = row.first as usize + 2;
+                let at = row.first as usize + 2 + self.spill[row.first as usize + 1] as usize;
                 Inputs::Many(self.spill[at..at + row.second as usize].iter())
             }
             n => Inputs::Few { ids: [row.first, row.second], at: 0, n },
         }
     }
 
-    /// The last node that changed an object that this one reads.
+    /// The last nodes that changed the objects that this one reads.
     #[inline]
-    pub fn after(&self, id: NodeId) -> Option<NodeId> {
+    pub fn after(&self, id: NodeId) -> Inputs<'_> {
         let row = &self.rows[id.index()];
         if row.n_inline == SPILLED {
-            NodeId(self.spill[row.first as usize + 1]).known()
+            let at = row.first as usize + 2;
+            Inputs::Many(self.spill[at..at + self.spill[at - 1] as usize].iter())
         } else {
-            None
+            Inputs::Few { ids: [0; 2], at: 0, n: 0 }
         }
     }
 
-    /// What a node needs: its inputs, and the node that it comes after.
+    /// What a node needs: its inputs, and the nodes that it comes after.
     #[inline]
     pub fn needs(&self, id: NodeId) -> impl Iterator<Item = NodeId> + '_ {
         self.inputs(id).chain(self.after(id))
@@ -328,8 +330,9 @@ impl Nodes {
                 SPILLED => {
                     let from = row.first as usize;
                     row.first = self.spill.len() as u32;
-                    self.spill.extend([spill[from], moved(spill[from + 1])]);
-                    self.spill.extend(spill[from + 2..from + 2 + row.second as usize].iter().map(|id| moved(*id)));
+                    let end = from + 2 + spill[from + 1] as usize + row.second as usize;
+                    self.spill.extend([spill[from], spill[from + 1]]);
+                    self.spill.extend(spill[from + 2..end].iter().map(|id| moved(*id)));
                 }
                 _ => (row.first, row.second) = (moved(row.first), moved(row.second)),
             }
@@ -371,8 +374,9 @@ impl Nodes {
                 SPILLED => {
                     let from = row.first as usize;
                     row.first = spill.len() as u32;
-                    spill.extend([self.spill[from], moved(self.spill[from + 1])]);
-                    spill.extend(self.spill[from + 2..from + 2 + row.second as usize].iter().map(|id| moved(*id)));
+                    let end = from + 2 + self.spill[from + 1] as usize + row.second as usize;
+                    spill.extend([self.spill[from], self.spill[from + 1]]);
+                    spill.extend(self.spill[from + 2..end].iter().map(|id| moved(*id)));
                 }
                 _ => (row.first, row.second) = (moved(row.first), moved(row.second)),
             }
@@ -429,7 +433,7 @@ impl ExactSizeIterator for Inputs<'_> {}
 mod tests {
     use super::*;
 
-    fn new(kind: Kind, inputs: &[NodeId], label: LabelId, after: NodeId) -> NewNode<'_> {
+    fn new<'a>(kind: Kind, inputs: &'a [NodeId], label: LabelId, after: &'a [NodeId]) -> NewNode<'a> {
         NewNode {
             kind,
             op: Op::None,
@@ -447,13 +451,13 @@ mod tests {
         let x = nodes.name("x");
         let f = nodes.intern(Label { text: "f".into(), keywords: vec!["k".into()] });
         for n in 0..4 {
-            nodes.push(new(Kind::Input, &[], x, NodeId::NONE)).expect("room");
+            nodes.push(new(Kind::Input, &[], x, &[])).expect("room");
             assert_eq!(nodes.len(), n + 1);
         }
-        nodes.push(new(Kind::Unary, &[NodeId(1)], LabelId::NONE, NodeId::NONE)).expect("room");
-        nodes.push(new(Kind::Binary, &[NodeId(1), NodeId(4)], LabelId::NONE, NodeId::NONE)).expect("room");
-        nodes.push(new(Kind::Call, &[NodeId(5), NodeId(1), NodeId(3)], f, NodeId::NONE)).expect("room");
-        nodes.push(new(Kind::GetItem, &[NodeId(6), NodeId(1)], LabelId::NONE, NodeId(5))).expect("room");
+        nodes.push(new(Kind::Unary, &[NodeId(1)], LabelId::NONE, &[])).expect("room");
+        nodes.push(new(Kind::Binary, &[NodeId(1), NodeId(4)], LabelId::NONE, &[])).expect("room");
+        nodes.push(new(Kind::Call, &[NodeId(5), NodeId(1), NodeId(3)], f, &[])).expect("room");
+        nodes.push(new(Kind::GetItem, &[NodeId(6), NodeId(1)], LabelId::NONE, &[NodeId(5), NodeId(1)])).expect("room");
         nodes
     }
 
@@ -468,8 +472,8 @@ mod tests {
         assert_eq!(nodes.inputs(NodeId(6)).collect::<Vec<_>>(), [NodeId(5), NodeId(1), NodeId(3)]);
         assert_eq!(nodes.label(NodeId(6)).map(|label| label.keywords.len()), Some(1));
         assert_eq!(nodes.text(NodeId(2)), "x");
-        assert_eq!(nodes.after(NodeId(7)), Some(NodeId(5)));
-        assert_eq!(nodes.needs(NodeId(7)).collect::<Vec<_>>(), [NodeId(6), NodeId(1), NodeId(5)]);
+        assert_eq!(nodes.after(NodeId(7)).collect::<Vec<_>>(), [NodeId(5), NodeId(1)]);
+        assert_eq!(nodes.needs(NodeId(7)).collect::<Vec<_>>(), [NodeId(6), NodeId(1), NodeId(5), NodeId(1)]);
         assert_eq!(nodes.row(NodeId(7)).value(), Value::Int(7));
     }
 
@@ -481,7 +485,7 @@ mod tests {
         assert_eq!(renumbered[7], NodeId(5));
         for nodes in [&nodes, &selected] {
             assert_eq!(nodes.inputs(NodeId(4)).collect::<Vec<_>>(), [NodeId(3), NodeId(0), NodeId(1)]);
-            assert_eq!(nodes.needs(NodeId(5)).collect::<Vec<_>>(), [NodeId(4), NodeId(0), NodeId(3)]);
+            assert_eq!(nodes.needs(NodeId(5)).collect::<Vec<_>>(), [NodeId(4), NodeId(0), NodeId(3), NodeId(0)]);
             assert_eq!(nodes.text(NodeId(4)), "f");
         }
     }
