@@ -21,6 +21,7 @@ mod effects;
 mod error;
 mod executed;
 mod explain;
+pub mod expression;
 mod facts;
 mod flow;
 mod foreign;
