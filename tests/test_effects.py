@@ -239,7 +239,7 @@ def test_files_of_the_user_come_first(tmp_path):
     )
     try:
         index.install([file], cache=tmp_path / "cache")
-        assert resolver.resolve(heapq.heappush) == NATIVE
+        assert resolver.resolve(heapq.heappush) == (NATIVE, {"said_by": str(file)})
         assert len(list((tmp_path / "cache").glob("*.json"))) == 1
         assert bits(heapq.heappop) & WRITES_ARGUMENT
     finally:

@@ -14,6 +14,7 @@ import threading
 from tempfile import TemporaryDirectory
 
 from clew import _core, storing
+from clew.effects import index
 from clew.errors import ClewError, UsageError
 from clew.exchanging import Exchange, SourceFile
 from clew.importing import hook_imports
@@ -45,7 +46,7 @@ class Captured:
     log
         Path of the event log; None at the level `statement`.
     notes
-        Reasons why the recording is not complete.
+        Reasons why the recording is not complete, and annotations that it contradicts.
     n_dropped
         Events that the cap of the log left out.
     """
@@ -60,7 +61,8 @@ class Captured:
     ) -> None:
         self.recorded = recorded
         self.log = log
-        self.notes = [*native.notes, *notes]
+        wrong = [index.contradiction(file, callee) for file, callee in native.contradicted]
+        self.notes = [*native.notes, *notes, *wrong]
         self.n_events = native.n_events
         self.n_dropped = native.n_dropped
         # The log goes when this does.
@@ -89,7 +91,10 @@ class Capture:
         self._store: storing.Store | None = None
         self._run = ""
         self._notes: list[str] = []
-        self.cache_dir = _cache_directory()
+        store = _store_path()
+        # Rewritten sources are kept in the store, if there is one.
+        self.cache_dir = None if store is None else os.path.join(store, "cache")
+        index.use_store(store)
         self.exchange = Exchange(detail, self.cache_dir)
         self.watch = Watch()
 
@@ -216,10 +221,10 @@ def _finish_run(store: storing.Store, run: str, captured: Captured) -> None:
     )
 
 
-def _cache_directory() -> str | None:
-    """Where rewritten sources are kept: in the store, if there is one."""
+def _store_path() -> str | None:
+    """Where the store is, if there is one."""
     try:
-        return os.path.join(storing.open_store().path, "cache")
+        return storing.open_store().path
     except (ClewError, OSError):
         return None
 

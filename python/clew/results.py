@@ -184,7 +184,10 @@ class Recording:
 
     @property
     def notes(self) -> list[str]:
-        """Why the recording is not complete: each reason a sentence. Empty when it is complete."""
+        """Why the recording is not complete, and which annotations it contradicts: sentences.
+
+        Empty when there is nothing to say.
+        """
         captured = self._captured
         dropped = captured.n_dropped
         return captured.notes + (

@@ -129,6 +129,7 @@ class _Recording:
         self._run = ""
         self._problem: str | None = None
         self._dropped = 0, 0
+        self._contradicted: list[tuple[str, str]] = []
         # Taken now, because the program may change the modules that they are from.
         self._clock = time.perf_counter
         self._write = os.write
@@ -191,6 +192,8 @@ class _Recording:
                 f"run {self._run} recorded ({elapsed:.2f} s; {self._cap()}clew slice NAME to slice)"
             )
 
+        for file, callee in self._contradicted:
+            self._say(f"warning: {index.contradiction(file, callee)}")
         for line in index.problems:
             self._say(f"warning: annotations: {line} (the file is left out)")
 
@@ -208,6 +211,7 @@ class _Recording:
         assert store is not None
         recorded = _clew.finish(namespace, ended_by is not None)
         self._dropped = recorded.n_events, recorded.n_dropped
+        self._contradicted = recorded.contradicted
         sources = [
             (path, module, store.put_object(text.encode("utf-8", "surrogatepass")))
             for path, module, text in recorded.sources

@@ -32,7 +32,7 @@ use rustc_hash::FxHashMap;
 
 use clew_trace::{NameId, SourceTable, StatementId};
 
-use crate::recorder::Recorder;
+use crate::recorder::{namespaces, Recorder};
 use site::{NotedLoad, Site};
 
 /// Names and types looked up once.
@@ -89,6 +89,7 @@ definitions! {
     handler: marks::handler,
     resume: marks::resume,
     see: heap::see,
+    see_namespace: heap::see_namespace,
     read: heap::read,
     consume: heap::consume,
     iterate: wrappers::iterate,
@@ -241,7 +242,9 @@ pub unsafe fn make(
             Hook::See { statement, keys } => {
                 let site = parts.site(*statement);
                 (*site).keys = parts.keys(recorder, keys);
-                (&raw mut (*definitions).see, site)
+                let asks = keys.iter().any(|key| parts.table.name(*key) == namespaces::NAME);
+                let see = if asks { &raw mut (*definitions).see_namespace } else { &raw mut (*definitions).see };
+                (see, site)
             }
             Hook::Read { statement, advances } => {
                 let site = parts.site(*statement);
@@ -298,10 +301,10 @@ pub unsafe fn make(
                 (*site).keys = parts.keys(recorder, names);
                 (&raw mut (*definitions).import, site)
             }
-            Hook::Method { statement, name, logged, ends } => {
+            Hook::Method { statement, name, keys, logged, ends } => {
                 let site = parts.site(*statement);
                 parts.log(recorder, site, *statement, *logged);
-                (*site).keys = parts.keys(recorder, &[*name]);
+                (*site).keys = parts.keys(recorder, keys);
                 (*site).name = parts.interned(*name);
                 (*site).ends = *ends;
                 (&raw mut (*definitions).method, site)

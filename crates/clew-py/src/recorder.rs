@@ -10,6 +10,7 @@
 //! libraries), `events` (the log of calls), `nesting` (recordings inside recordings), `finish` (from all this to a trace).
 
 pub mod children;
+pub mod contradictions;
 pub mod environment;
 pub mod events;
 pub mod families;
@@ -18,6 +19,7 @@ pub mod hidden;
 pub mod inspect;
 pub mod memory;
 pub mod missing;
+pub mod namespaces;
 pub mod nesting;
 pub mod observe;
 pub mod outside;
@@ -151,6 +153,7 @@ pub struct Recorder {
     pub events: Option<Box<events::Events>>,
     pub stored_attributes: FxHashSet<String>,
     pub watches: watch::Watches,
+    pub annotated: contradictions::Annotated,
     /// What inserted text can be taken out for a while.
     pub erasing: crate::hooks::erasing::Erasing,
 }

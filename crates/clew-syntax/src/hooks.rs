@@ -137,6 +137,8 @@ pub enum Hook {
         statement: StatementId,
         /// The method.
         name: NameId,
+        /// What is accessed by name through this look: the method, and what comes later. Empty for all of the object.
+        keys: Vec<NameId>,
         /// Where the call is, if it is to be logged.
         logged: Option<LogPlace>,
         /// Whether a [`Hook::Ended`] is around the call.

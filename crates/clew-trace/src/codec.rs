@@ -1,14 +1,15 @@
 //! Bytes of a [`RunTrace`]: a four-byte magic, a format version, then a zstd frame of the postcard encoding.
 //!
-//! Version history: 1, the first; 2, with [`RunTrace::assumed`] at the end.
+//! Version history: 1, the first; 2, with [`RunTrace::assumed`] at the end; 3, with
+//! [`RunTrace::contradicted`] after it.
 
 use crate::run::RunTrace;
 
 const MAGIC: [u8; 4] = *b"CLWT";
 /// Format version that [`encode`] writes.
-pub const VERSION: u16 = 2;
-/// The first version, which ended before the list of assumptions.
-const WITHOUT_ASSUMED: u16 = 1;
+pub const VERSION: u16 = 3;
+/// The first version that can be read.
+const OLDEST: u16 = 1;
 const LEVEL: i32 = 3;
 
 /// Why bytes are not a trace.
@@ -44,14 +45,12 @@ pub fn decode(bytes: &[u8]) -> Result<RunTrace, Error> {
     let rest = bytes.strip_prefix(&MAGIC).ok_or(Error::NotATrace)?;
     let (version, packed) = rest.split_first_chunk::<2>().ok_or(Error::NotATrace)?;
     let found = u16::from_le_bytes(*version);
-    if !(WITHOUT_ASSUMED..=VERSION).contains(&found) {
+    if !(OLDEST..=VERSION).contains(&found) {
         return Err(Error::Version { found });
     }
     let mut plain = zstd::decode_all(packed).map_err(|e| Error::Damaged(e.to_string()))?;
-    if found == WITHOUT_ASSUMED {
-        // An empty list.
-        plain.push(0);
-    }
+    // Each version has one list more at the end: these are empty.
+    plain.resize(plain.len() + usize::from(VERSION - found), 0);
     postcard::from_bytes(&plain).map_err(|e| Error::Damaged(e.to_string()))
 }
 
@@ -59,23 +58,26 @@ pub fn decode(bytes: &[u8]) -> Result<RunTrace, Error> {
 mod tests {
     use super::*;
     use crate::ids::{SourceId, StatementId};
-    use crate::run::Assumed;
+    use crate::run::{Assumed, Contradiction};
 
     #[test]
-    fn the_first_version_had_no_assumptions() {
+    fn older_versions_had_fewer_lists() {
         let trace = RunTrace { degraded: vec!["why".to_owned()], ..RunTrace::default() };
         let mut plain = postcard::to_stdvec(&trace).unwrap();
-        assert_eq!(plain.pop(), Some(0));
-        let mut bytes = MAGIC.to_vec();
-        bytes.extend_from_slice(&WITHOUT_ASSUMED.to_le_bytes());
-        bytes.extend(zstd::encode_all(plain.as_slice(), LEVEL).unwrap());
-        assert_eq!(decode(&bytes).unwrap(), trace);
+        for version in (OLDEST..VERSION).rev() {
+            assert_eq!(plain.pop(), Some(0));
+            let mut bytes = MAGIC.to_vec();
+            bytes.extend_from_slice(&version.to_le_bytes());
+            bytes.extend(zstd::encode_all(plain.as_slice(), LEVEL).unwrap());
+            assert_eq!(decode(&bytes).unwrap(), trace);
+        }
     }
 
     #[test]
     fn what_is_encoded_is_decoded() {
         let assumed = Assumed { source: SourceId(0), statement: StatementId(3), callee: "m.f".to_owned() };
-        let trace = RunTrace { assumed: vec![assumed], ..RunTrace::default() };
+        let wrong = Contradiction { file: "a.yaml".to_owned(), callee: "m.f".to_owned() };
+        let trace = RunTrace { assumed: vec![assumed], contradicted: vec![wrong], ..RunTrace::default() };
         assert_eq!(decode(&encode(&trace).unwrap()).unwrap(), trace);
     }
 

@@ -13,7 +13,7 @@ pub mod values;
 
 pub use ids::{ExternalId, NameId, ScopeId, SourceId, StatementId};
 pub use run::{
-    Access, Assumed, Binding, ExternalKind, ExternalState, ExternalUse, Flow, FlowKind, FunctionEntry, Raised,
-    RunTrace, SourceRecord, Touched, WriteKind,
+    Access, Assumed, Binding, Contradiction, ExternalKind, ExternalState, ExternalUse, Flow, FlowKind, FunctionEntry,
+    Raised, RunTrace, SourceRecord, Touched, WriteKind,
 };
 pub use source::{Arm, Define, DefineKind, Scope, ScopeKind, SourceTable, Span, Statement, StatementKind, Use};

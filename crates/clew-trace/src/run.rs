@@ -90,6 +90,15 @@ pub struct Assumed {
     pub callee: String,
 }
 
+/// An annotation that says less than what was seen.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Contradiction {
+    /// The file that it stands in.
+    pub file: String,
+    /// What was called, by its name.
+    pub callee: String,
+}
+
 /// An exception that a handler of user code caught.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Raised {
@@ -192,4 +201,6 @@ pub struct RunTrace {
     pub ended_by: Option<StatementId>,
     /// Calls of which nothing was known, ascending, each once.
     pub assumed: Vec<Assumed>,
+    /// Annotations that were seen to be wrong, ascending, each once.
+    pub contradicted: Vec<Contradiction>,
 }

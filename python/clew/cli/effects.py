@@ -1,4 +1,7 @@
-"""List what a run read and wrote outside: files, random state, the environment, and so on."""
+"""List what a run read and wrote outside: files, random state, the environment, and so on.
+
+Annotations that the run was seen to contradict are told as well.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import sys
 
 from clew.cli import output
 from clew.cli.parsing import add_format, add_run
+from clew.effects import index
 from clew.recorded import load
 from clew.storing import open_store
 
@@ -24,8 +28,13 @@ def execute(options: argparse.Namespace) -> int:
     recorded = load(open_store(options.store), options.run)
     described = recorded.described()
     effects = sorted(described["effects"], key=lambda effect: effect[0] or 0)
+    contradicted = described["contradicted"]
     if options.format == "json":
         fields = ("line", "kind", "key", "access")
+        effects += [
+            (None, "annotation", f"{file}: {callee}", "contradicted")
+            for file, callee in contradicted
+        ]
         output.write_json([dict(zip(fields, effect, strict=True)) for effect in effects])
         return 0
     rows = [
@@ -38,6 +47,9 @@ def execute(options: argparse.Namespace) -> int:
         )
     else:
         sys.stdout.write("this run touched nothing outside its objects\n")
+    for file, callee in contradicted:
+        line = index.contradiction(recorded.relative(file), callee)
+        sys.stdout.write(output.dim(f"warning: {output.one_line(line)}") + "\n")
     for reason in described["degraded"]:
         sys.stdout.write(output.dim(f"incomplete: {output.one_line(reason)}") + "\n")
     return 0

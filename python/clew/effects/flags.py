@@ -92,6 +92,7 @@ EXTRA_KEYS: Final[dict[str, str]] = {
     "generators": "attributes of the receiver that are advanced if they are random generators",
     "artists": "true if the figures of all artists among the arguments are changed",
     "views": "list of pairs of pointers that share state afterwards",
+    "said_by": "the annotation file of the user that says so",
     "when": "list of conditions, each with the bits and particulars it adds: see `applying`",
 }
 

@@ -34,10 +34,19 @@ problems: list[str] = []
 
 
 def use_store(store: str | None) -> None:
-    """Let the annotations in a store hold, from the next look-up on."""
+    """Let the annotations in a store hold, from the next look-up on; None if there is no store."""
     global _store
+    if store is None and _store is None:
+        return
     _store = store
     reset()
+
+
+def contradiction(file: str, callee: str) -> str:
+    """Tell of an annotation that says less than what was seen."""
+    return (
+        f"annotations: {file}: {callee} changed what it is not said to change; what was seen holds"
+    )
 
 
 def layers() -> list[Tables]:
@@ -58,12 +67,17 @@ def _of_the_user() -> list[Tables]:
     tables = []
     for path, _ in find(_store):
         try:
-            from clew.effects.compiling import compile_cached
-
-            tables.append(compile_cached(path))
+            tables.append(_of_file(path))
         except Exception as problem:
             problems.extend(str(problem).splitlines() or [f"{path}: {type(problem).__name__}"])
     return tables
+
+
+def _of_file(path: str | Path, cache: str | Path | None = None) -> Tables:
+    """Read a file of the user, whose rows tell where they come from."""
+    from clew.effects.compiling import compile_cached
+
+    return compile_cached(path, cache) | {"file": str(path)}
 
 
 def install(files: Iterable[str | Path], cache: str | Path | None = None) -> None:
@@ -81,9 +95,7 @@ def install(files: Iterable[str | Path], cache: str | Path | None = None) -> Non
     AnnotationError
         If a file does not follow the schema; nothing is installed then.
     """
-    from clew.effects.compiling import compile_cached
-
-    tables = [compile_cached(file, cache) for file in files]
+    tables = [_of_file(file, cache) for file in files]
     layers()[:0] = tables
 
 
@@ -154,6 +166,8 @@ def _combine(kind: str, name: str, matches: Callable[[Row], bool]) -> Match:
                 bits = row_bits if bits is None else bits | row_bits
                 merge(extra, row_extra)
         if bits is not None:
+            if "file" in tables:
+                extra["said_by"] = tables["file"]
             break
     return (bits, extra) if bits is not None or extra else _NOTHING
 

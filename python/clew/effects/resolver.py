@@ -19,6 +19,7 @@ from clew.effects.index import merge
 
 _BOUND: Final = (types.MethodType, types.BuiltinMethodType)
 _DESCRIPTORS: Final = (types.MethodDescriptorType, types.WrapperDescriptorType)
+_ATOMS: Final = (int, float, complex, bool, str, bytes, type(None))
 _WRAPPED_LIMIT: Final = 8
 _VARKEYWORDS: Final = 0x08  # inspect.CO_VARKEYWORDS, without importing inspect.
 
@@ -110,8 +111,9 @@ def _function(callee: Any) -> tuple[flags.Effect, str]:
         if known is not None:
             return known
     if isinstance(callee, _DESCRIPTORS):
-        effect, why = _method(callee, callee.__objclass__, callee.__name__)
-        return unbind(effect), why
+        defining = callee.__objclass__
+        effect, why = _method(callee, defining, callee.__name__)
+        return unbind(effect, looks=defining not in _ATOMS), why
     if isinstance(callee, types.BuiltinMethodType):
         owner = callee.__self__
         if owner is not None and not isinstance(owner, types.ModuleType):
@@ -182,7 +184,7 @@ def _partial(callee: Any) -> tuple[flags.Effect, str]:
     """Give what the wrapped function does, its arguments counted from the partial's own on."""
     effect, why = _resolve(callee.func, None, None)
     bits, extra = flags.split(effect)
-    plain = not extra and not callee.args and not bits & flags.WRITES_ARGUMENT
+    plain = not extra.keys() - {"said_by"} and not callee.args and not bits & flags.WRITES_ARGUMENT
     if plain or bits & flags.OBSERVE:
         return bits | flags.READS_RECEIVER, why
     # Some of what it may write is inside the partial, so that all of it is looked at.
@@ -238,12 +240,15 @@ def _owner(cls: type, name: str) -> type | None:
     return None
 
 
-def unbind(effect: flags.Effect) -> flags.Effect:
+def unbind(effect: flags.Effect, *, looks: bool = True) -> flags.Effect:
     """Turn a method's effect into that of the function called with the receiver first.
 
-    ``list.append(xs, 1)`` writes its first argument as ``xs.append(1)`` writes its receiver.
+    ``list.append(xs, 1)`` writes its first argument as ``xs.append(1)`` writes its receiver. One
+    that ``looks`` at its receiver reads it, as an argument, if it does nothing else.
     """
     bits, extra = flags.split(effect)
+    if looks and bits & flags.NATIVE:
+        bits = bits & ~flags.NATIVE | flags.READS_ARGUMENTS
     moved: flags.Extra = {key: _moved(key, value) for key, value in extra.items()}
     if bits & flags.WRITES_RECEIVER:
         moved["arguments"] = [0, *moved.get("arguments", ())]

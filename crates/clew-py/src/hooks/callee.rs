@@ -15,6 +15,7 @@ use crate::recorder::inspect::{text_of, type_name};
 use crate::recorder::units::current_unit;
 use crate::recorder::writes::{Strength, WHOLE};
 use crate::recorder::{recorder, Recorder};
+use clew_trace::FlowKind;
 
 /// `PyMethodObject`, which the bindings leave out.
 #[repr(C)]
@@ -249,6 +250,17 @@ pub unsafe fn spec_of(callee: *mut ffi::PyObject, receiver: *mut ffi::PyObject, 
     }
 }
 
+/// Whether the user has said what calls of it do.
+unsafe fn is_annotated(callee: *mut ffi::PyObject) -> bool {
+    // SAFETY: called by hooks with live objects.
+    unsafe {
+        let (address, _) = identity(callee);
+        recorder().is_some_and(|recorder| {
+            recorder.specs.known(address).is_some_and(|id| recorder.specs.spec(id).annotation.is_some())
+        })
+    }
+}
+
 /// What a plain call may change besides its arguments (borrowed), or null: the object that is called, or the
 /// namespace of a function that was made of text and belongs to no module.
 unsafe fn state_of(callee: *mut ffi::PyObject) -> *mut ffi::PyObject {
@@ -305,7 +317,12 @@ pub unsafe fn wrap(site: *mut Site, callee: *mut ffi::PyObject, receiver: *mut f
         let Some(recorder_ref) = recorder() else {
             return ffi::Py_NewRef(callee);
         };
-        if forward::is_native(recorder_ref, spec) {
+        if forward::is_native(recorder_ref, site, spec) {
+            if !bound.is_null() {
+                // A method that was taken from its object before: nobody has looked at the object since.
+                let owner = recorder_ref.owner(bound);
+                recorder_ref.read_address(current_unit(), owner as usize, WHOLE, FlowKind::Data);
+            }
             return native(site, callee);
         }
         forward::forwarder(callee, receiver, site, spec)
@@ -363,7 +380,7 @@ pub unsafe extern "C" fn callee(site: *mut ffi::PyObject, f: *mut ffi::PyObject)
         heap::look(&*site, f);
         let result = wrap(site, f, std::ptr::null_mut());
         let is_native = result == f || ffi::Py_TYPE(result) == logged::logged_type();
-        if is_native && (*tp).tp_flags & ffi::Py_TPFLAGS_TYPE_SUBCLASS != 0 {
+        if is_native && (*tp).tp_flags & ffi::Py_TPFLAGS_TYPE_SUBCLASS != 0 && !is_annotated(f) {
             (*site).cached = f as usize;
             (*site).decision = decision::NATIVE;
         }

@@ -45,6 +45,8 @@ pub struct Spec {
     pub package: String,
     /// The effect as the resolver gave it, when what it means hangs on the arguments of a call.
     pub effect: Option<Py<PyAny>>,
+    /// The annotation file of the user that says so.
+    pub annotation: Option<String>,
 }
 
 impl Spec {
@@ -56,6 +58,7 @@ impl Spec {
             written_keywords: Vec::new(),
             package: String::new(),
             effect: None,
+            annotation: None,
         }
     }
 }
@@ -107,6 +110,17 @@ impl Specs {
         self.all.len() as u32 - 1
     }
 
+    /// An annotation does not say all there is to say: from now on each call is observed. Gives the annotation's file.
+    pub fn observe(&mut self, id: u32) -> Option<String> {
+        let spec = &mut self.all[id as usize];
+        spec.flags = spec.flags & !flag::NATIVE
+            | flag::OBSERVE
+            | flag::READS_RECEIVER
+            | flag::READS_ARGUMENTS
+            | flag::CONSUMES_ARGUMENTS;
+        spec.annotation.take()
+    }
+
     /// The resolver, imported at its first use.
     pub fn resolver(&mut self, py: Python<'_>) -> Option<Py<PyAny>> {
         if self.resolver.is_none() {
@@ -148,7 +162,8 @@ pub fn resolve(
     let mut spec = Spec { package, ..Spec::plain(pair.get_item(0).ok()?.extract().ok()?) };
     let extra_object = pair.get_item(1).ok()?;
     let extra = extra_object.cast::<PyDict>().ok()?;
-    let plain = ["state", "arguments", "views"];
+    spec.annotation = extra.get_item("said_by").ok()?.and_then(|file| file.extract().ok());
+    let plain = ["state", "arguments", "views", "said_by"];
     let depends =
         extra.keys().iter().any(|key| key.extract::<String>().map_or(true, |key| !plain.contains(&key.as_str())));
     let states: Vec<String> = extra.get_item("state").ok()?.and_then(|state| state.extract().ok()).unwrap_or_default();

@@ -14,6 +14,7 @@ use std::sync::OnceLock;
 use super::effects::{self, flag};
 use super::site::Site;
 use super::types::{make_callable_type, make_type, TypeObject};
+use crate::recorder::contradictions::Check;
 use crate::recorder::events;
 use crate::recorder::inspect::{is_atom, text_of};
 use crate::recorder::units::{current_unit, hot};
@@ -198,6 +199,7 @@ unsafe extern "C" fn forward(
         call.advance(unit, flags);
         let n_changes = crate::recorder::outside::n_changes();
         let before = call.before(unit, spec_id, flags, (*this).callee);
+        let check = call.check(spec_id, flags);
         let name = call.begin_event((*this).callee);
         let result = ffi::PyObject_Vectorcall((*this).callee, args, nargsf, kwnames);
         if let Some(name) = name {
@@ -206,6 +208,9 @@ unsafe extern "C" fn forward(
         let error = if result.is_null() { Error::fetch() } else { Error::none() };
         if spec_id != effects::USER && same().is_some() {
             call.after(unit, spec_id, flags, &before, result.is_null());
+            if let Some(check) = check {
+                call.compare(check, unit, spec_id, (*this).callee);
+            }
             call.look(unit, spec_id, flags, result, n_changes);
         }
         if result.is_null() {
@@ -440,6 +445,40 @@ impl Call {
         }
     }
 
+    /// Begins to observe the call, if the user has annotated what is called and it is time to.
+    unsafe fn check(&self, spec_id: u32, flags: u32) -> Option<Check> {
+        // SAFETY: parts of a live call.
+        unsafe {
+            let recorder = recorder()?;
+            // One that could stay native would not be here otherwise.
+            let is_due = flags & flag::NATIVE != 0 || recorder.is_check_due(self.site as usize, spec_id);
+            if !is_due {
+                return None;
+            }
+            let n_all = self.n_args + self.n_keywords();
+            let parts = std::iter::once(self.receiver).chain((0..n_all).map(|i| self.argument(i)));
+            Check::begin(parts.filter(|part| !part.is_null()))
+        }
+    }
+
+    /// What the call was seen to change holds, whatever the annotation says.
+    unsafe fn compare(&self, check: Check, unit: u32, spec_id: u32, callee: *mut ffi::PyObject) {
+        // SAFETY: parts of a live call; the recorder is not borrowed while they are compared.
+        unsafe {
+            let seen = check.end();
+            let Some(recorder) = recorder() else { return };
+            if !seen.besides.is_empty() {
+                recorder.contradict(spec_id, callee);
+                recorder.assume((*self.site).source, (*self.site).statement, callee);
+            } else if !seen.inside.is_empty() {
+                recorder.specs.observe(spec_id);
+            }
+            for object in seen.inside.into_iter().chain(seen.besides) {
+                self.write(recorder, unit, object);
+            }
+        }
+    }
+
     /// Asks the Python side what this call did, where that hangs on its arguments.
     unsafe fn conclude(&self, unit: u32, spec_id: u32, flags: &mut u32) {
         // SAFETY: parts of a live call; the recorder is not borrowed while Python code runs.
@@ -610,9 +649,10 @@ impl Call {
     }
 }
 
-/// Whether the specification lets the call stay native.
-pub fn is_native(recorder: &Recorder, spec: u32) -> bool {
-    spec == effects::USER || recorder.specs.spec(spec).flags & flag::NATIVE != 0
+/// Whether the specification lets a call at the site stay native, this time.
+pub fn is_native(recorder: &mut Recorder, site: *mut Site, spec: u32) -> bool {
+    spec == effects::USER
+        || recorder.specs.spec(spec).flags & flag::NATIVE != 0 && !recorder.is_check_due(site as usize, spec)
 }
 
 /// The type of forwarders.

@@ -10,6 +10,7 @@ use super::site::Site;
 use super::unpack;
 use crate::recorder::families::Family;
 use crate::recorder::inspect::{is_atom, is_named};
+use crate::recorder::namespaces;
 use crate::recorder::threads::address_in_thread;
 use crate::recorder::units::{current_unit, hot, unit_changed};
 use crate::recorder::walk::Reach;
@@ -59,7 +60,11 @@ unsafe fn look_closer(site: &Site, object: *mut ffi::PyObject) {
             Family::Plain | Family::User => {
                 let is_local = is_named(tp, b"_thread._local") && recorder.in_other_thread();
                 let address = if is_local { address_in_thread(object) } else { object as usize };
-                read_keys(recorder, unit, site, address);
+                if shows_all(recorder, site, tp) {
+                    recorder.read_address(unit, address, WHOLE, FlowKind::Data);
+                } else {
+                    read_keys(recorder, unit, site, address);
+                }
                 // Classes keep what their instances and subclasses do not.
                 read_bases(recorder, unit, site, tp);
                 if (*tp).tp_flags & ffi::Py_TPFLAGS_TYPE_SUBCLASS != 0 {
@@ -99,6 +104,33 @@ unsafe fn read_bases(recorder: &mut Recorder, unit: u32, site: &Site, tp: *mut f
     }
 }
 
+/// Attributes that show all others.
+const SHOWING: [&str; 6] =
+    [namespaces::NAME, "__getattribute__", "__getstate__", "__reduce__", "__reduce_ex__", "__dir__"];
+
+/// Whether an attribute that the site takes from an object of type `tp` may show anything that was stored by name:
+/// a method of a dictionary, whose items have names as well, or the dictionary of an object.
+unsafe fn shows_all(recorder: &Recorder, site: &Site, tp: *mut ffi::PyTypeObject) -> bool {
+    // SAFETY: a live type; errors are cleared.
+    unsafe {
+        let is_dict = (*tp).tp_flags & ffi::Py_TPFLAGS_DICT_SUBCLASS != 0;
+        site.keys.iter().any(|key| {
+            let name = &recorder.key_names[*key as usize - 1];
+            if SHOWING.contains(&name.as_str()) || !is_dict {
+                return SHOWING.contains(&name.as_str());
+            }
+            let name = ffi::PyUnicode_FromStringAndSize(name.as_ptr().cast(), name.len() as ffi::Py_ssize_t);
+            if name.is_null() {
+                ffi::PyErr_Clear();
+                return true;
+            }
+            let found = super::callee::type_lookup(tp, name);
+            ffi::Py_DECREF(name);
+            !found.is_null()
+        })
+    }
+}
+
 unsafe fn read_keys(recorder: &mut Recorder, unit: u32, site: &Site, address: usize) {
     if site.keys.is_empty() {
         recorder.read_address(unit, address, WHOLE, FlowKind::Data);
@@ -126,6 +158,15 @@ pub unsafe extern "C" fn see(site: *mut ffi::PyObject, object: *mut ffi::PyObjec
             }
         }
         ffi::Py_NewRef(object)
+    }
+}
+
+/// As [`see`], before the dictionary of an object is asked for.
+pub unsafe extern "C" fn see_namespace(site: *mut ffi::PyObject, object: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: called by the interpreter with live objects; the site is ours.
+    unsafe {
+        namespaces::asked(object);
+        see(site, object)
     }
 }
 

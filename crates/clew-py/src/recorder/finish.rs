@@ -311,6 +311,7 @@ fn trace_of(recorder: &mut Recorder, bindings: Vec<Binding>) -> RunTrace {
         degraded: std::mem::take(&mut recorder.degraded),
         ended_by: recorder.ended_by.and_then(unit_or_none),
         assumed: recorder.assumed(),
+        contradicted: recorder.annotated.take(),
     }
 }
 
@@ -326,6 +327,9 @@ struct Recorded {
     /// Reasons why the record is not complete.
     #[pyo3(get)]
     notes: Vec<String>,
+    /// (annotation file, callee) of which the file was seen to be wrong.
+    #[pyo3(get)]
+    contradicted: Vec<(String, String)>,
     /// Events in the log, kept or not.
     #[pyo3(get)]
     n_events: u64,
@@ -379,7 +383,14 @@ fn finish(
         .map(|source| (source.path.clone(), source.module.clone(), source.text.clone()))
         .collect();
     let (n_events, n_dropped) = log.map_or((0, 0), |log| (log.n_events, log.n_dropped));
-    Ok(Recorded { trace: PyBytes::new(py, &bytes).unbind(), sources, notes: trace.degraded, n_events, n_dropped })
+    Ok(Recorded {
+        trace: PyBytes::new(py, &bytes).unbind(),
+        sources,
+        notes: trace.degraded,
+        contradicted: trace.contradicted.into_iter().map(|found| (found.file, found.callee)).collect(),
+        n_events,
+        n_dropped,
+    })
 }
 
 /// Notes that `name` was saved as an artifact by the running unit; gives the unit and its line.

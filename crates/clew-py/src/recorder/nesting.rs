@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::units::{self, current_unit, hot, Hot};
 use super::{events, Recorder, NO_UNIT, RECORDER};
 use crate::hooks::site::{site_type, Site};
-use clew_trace::StatementId;
+use clew_trace::{Arm, SourceTable, StatementId};
 
 /// A recording that waits.
 struct Suspended {
@@ -113,8 +113,19 @@ impl Recorder {
     }
 }
 
-/// Notes which statement of the program's module scope an exception came out of: one inside the unit that runs, if
-/// that has an ending of its own (`with`, `try`), which ran on the exception's way out.
+/// Whether a unit may run last though the exception came out of another: one around it has an ending of its own
+/// (`with`, `try`), or the unit is in a `finally` that the exception passed.
+fn ran_on_the_way(table: &SourceTable, raiser: StatementId, running: StatementId) -> bool {
+    let parent = |id: &StatementId| table.statement(*id).parent;
+    let inside = |outer: StatementId| std::iter::successors(Some(raiser), parent).any(|ancestor| ancestor == outer);
+    inside(running)
+        || std::iter::successors(Some(running), parent).any(|unit| {
+            let statement = table.statement(unit);
+            statement.arm == Arm::Finally && statement.parent.is_some_and(inside)
+        })
+}
+
+/// Notes which statement of the program's module scope an exception came out of, where it is not the one that ran last.
 #[pyfunction]
 pub fn raised(traceback: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
     let mut next = traceback.cloned();
@@ -127,13 +138,10 @@ pub fn raised(traceback: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
             if let Some(recorder) = unsafe { super::recorder() } {
                 if let Some(source) = recorder.sources.first().filter(|source| source.path == path) {
                     let table = &source.table;
-                    let inside = |unit: u32, outer: u32| {
-                        let parent = |id: &u32| table.statement(StatementId(*id)).parent.map(|parent| parent.0);
-                        std::iter::successors(Some(unit), parent).any(|ancestor| ancestor == outer)
-                    };
-                    let at = table.statement_at_line(line).map(|at| table.unit_of(at).0);
+                    let at = table.statement_at_line(line).map(|at| table.unit_of(at));
                     let running = super::units::current_unit();
-                    recorder.raised_by = at.filter(|at| running != super::NO_UNIT && inside(*at, running));
+                    let on_its_way = |at: &StatementId| ran_on_the_way(table, *at, StatementId(running));
+                    recorder.raised_by = at.filter(|at| running != super::NO_UNIT && on_its_way(at)).map(|at| at.0);
                 }
             }
             return Ok(());

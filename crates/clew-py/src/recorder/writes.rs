@@ -10,6 +10,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use pyo3::ffi;
 
+use super::namespaces::Partners;
 use super::units::{hot, RecentWrite, N_RECENT};
 use super::{Recorder, NO_UNIT};
 use clew_trace::FlowKind;
@@ -67,6 +68,8 @@ impl Entry {
 #[derive(Default)]
 pub struct Written {
     entries: FxHashMap<usize, Entry>,
+    /// Objects and their dictionaries, where a program has asked for these.
+    pub partners: Partners,
     /// Objects that the running unit wrote, to be marked old when it ends.
     pending: Vec<usize>,
     /// Entries removed since the bitmaps were made.
@@ -124,6 +127,7 @@ impl Written {
 
     /// Forgets an object that died.
     pub fn forget(&mut self, address: usize) {
+        self.partners.part(address);
         if let Some(entry) = self.entries.remove(&address) {
             self.n_stale += 1;
             // SAFETY: the interpreter lock is held by whoever frees an object.
@@ -196,12 +200,20 @@ impl Recorder {
         }
     }
 
-    /// Records that the running unit writes `key` of the object at `address`.
+    /// Records that the running unit writes `key` of the object at `address`, and so of what changes with it.
     pub fn write_address(&mut self, unit: u32, address: usize, key: u32, strength: Strength) {
         if unit == NO_UNIT {
             return;
         }
+        self.write_one(unit, address, key, strength);
+        if let Some(partner) = self.written.partners.of(address) {
+            self.write_one(unit, partner, key, strength);
+        }
+    }
+
+    fn write_one(&mut self, unit: u32, address: usize, key: u32, strength: Strength) {
         self.hidden.n_changes += 1;
+        self.annotated.note(address);
         if strength == Strength::Updates || key == WHOLE {
             self.read_address(unit, address, key, FlowKind::Mutate);
         }

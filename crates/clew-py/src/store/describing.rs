@@ -77,6 +77,8 @@ impl Described {
         dict.set_item("artifacts", artifacts)?;
         dict.set_item("degraded", &trace.degraded)?;
         dict.set_item("assumed", assumed)?;
+        let contradicted: Vec<_> = trace.contradicted.iter().map(|found| (&found.file, &found.callee)).collect();
+        dict.set_item("contradicted", contradicted)?;
         dict.set_item("ended_by", trace.ended_by.and_then(|unit| self.line(unit)))?;
         Ok(dict)
     }
@@ -110,8 +112,8 @@ fn access(access: Access) -> &'static str {
 ///
 /// `sources`: path, module, number of statements, how many ran, line that imported it. `effects`, in order of first
 /// occurrence: line, kind, key, access. `bindings` at the end of the run: name, summary, fingerprint. `artifacts`: name,
-/// line. `degraded`: reasons. `assumed`: line of the program and callee of calls of which nothing was known. `ended_by`:
-/// line.
+/// line. `degraded`: reasons. `assumed`: line of the program and callee of calls of which nothing was known.
+/// `contradicted`: annotation file and callee of which it is wrong. `ended_by`: line.
 #[pyfunction]
 #[allow(clippy::needless_pass_by_value)]
 pub fn describe_trace<'py>(py: Python<'py>, trace: &[u8], texts: Vec<String>) -> PyResult<Bound<'py, PyDict>> {

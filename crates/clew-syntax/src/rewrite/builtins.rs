@@ -58,6 +58,7 @@ pub(super) fn builtin(name: &str, arguments: usize) -> Option<Known> {
         "slice" | "object" => known(Fresh, Reference, Reference),
         "property" | "staticmethod" | "classmethod" => known(Fresh, Reference, Reference),
         "getattr" if arguments >= 2 => known(Anything, Shallow, Reference),
+        "vars" if arguments == 1 => known(Anything, Shallow, Reference),
         // These compare, add, test, hash or unpack the items.
         "min" | "max" | "sum" => known(Anything, Content, Content),
         "any" | "all" => known(Atomic, Content, Reference),

@@ -189,6 +189,7 @@ impl<'a> Walker<'a> {
     fn known_arguments(&mut self, name: Option<&str>, known: Known, arguments: &'a Arguments) {
         let attribute = match (name, arguments.args.get(1)) {
             (Some("getattr" | "hasattr"), Some(key)) => self.string_key(key),
+            (Some("vars"), None) => Some(self.name("__dict__")),
             _ => None,
         };
         let iterates = !name.is_some_and(builtins::takes_one_by_one);
@@ -261,11 +262,11 @@ impl<'a> Walker<'a> {
         // Few methods of other objects are user code, unless functions of this source have their names.
         let ends = self.may_end(arguments) && self.facts.is_function_name(&method.attr);
         let (name, logged) = (self.name(&method.attr), self.logged(object));
-        let hook = self.hook(Hook::Method { statement: self.statement, name, logged, ends });
+        let hook = self.hook(Hook::Method { statement: self.statement, name, keys: vec![name], logged, ends });
         let walk = |this: &mut Self| {
             this.call_around(object, hook, |this| this.expr(object, Need::Value));
             if let Some(variable) = object.as_name_expr().and_then(|name| this.followed(&name.id)) {
-                this.seen.saw_whole(variable);
+                this.seen.saw(variable, hook);
             }
             this.arguments(arguments, Need::Value, Need::Value);
         };

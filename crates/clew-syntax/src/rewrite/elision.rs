@@ -20,7 +20,7 @@ use rustc_hash::FxHashMap;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools)]
 pub(super) struct Look {
-    /// `See` hooks that looked at it, by index; later accesses add their keys to them.
+    /// Hooks that looked at some of it, by index; later accesses add their keys to them.
     hooks: Vec<u32>,
     /// Whether the hooks above, or a look at all of it, happened.
     seen: bool,
@@ -41,7 +41,7 @@ pub(super) struct Look {
 }
 
 impl Look {
-    /// Whether something better than `See` hooks looked at the object.
+    /// Whether something better than these hooks looked at the object.
     fn is_known(&self) -> bool {
         self.own || self.read || self.consumed
     }
@@ -87,7 +87,7 @@ pub(super) enum Covered {
     No,
     /// It is not.
     Yes,
-    /// It is not, if these `See` hooks learn what is accessed.
+    /// It is not, if these hooks learn what is accessed.
     By(Vec<u32>),
 }
 
@@ -102,17 +102,10 @@ impl Seen {
         }
     }
 
-    /// A `See` hook of this index looks at the variable.
+    /// A hook of this index looks at some of the variable's object.
     pub(super) fn saw(&mut self, variable: Variable, hook: u32) {
         let look = self.looks.entry(variable).or_default();
         look.hooks = vec![hook];
-        look.seen = true;
-    }
-
-    /// A hook looks at all of the object itself.
-    pub(super) fn saw_whole(&mut self, variable: Variable) {
-        let look = self.looks.entry(variable).or_default();
-        look.hooks.clear();
         look.seen = true;
     }
 

@@ -185,12 +185,14 @@ impl Walker<'_> {
         hook
     }
 
-    /// A `See` hook that was made learns that more is accessed through it.
+    /// A hook that looks, and that was made, learns that more is accessed through it.
     pub(super) fn extend_see(&mut self, hook: u32, key: Option<NameId>) {
         if self.whole.contains(&hook) {
             return;
         }
-        let Some(Hook::See { keys, .. }) = self.hooks.get_mut(hook as usize) else { return };
+        let Some(Hook::See { keys, .. } | Hook::Method { keys, .. }) = self.hooks.get_mut(hook as usize) else {
+            return;
+        };
         match key {
             Some(key) if !keys.contains(&key) => keys.push(key),
             Some(_) => {}
