@@ -6,6 +6,7 @@
 
 mod bits;
 mod closure;
+mod compile;
 mod form;
 mod infix;
 mod numbers;
@@ -15,6 +16,7 @@ mod samples;
 use clew_trace::values::{NodeId, Nodes};
 
 pub use closure::{downstream, upstream, with_guards};
+pub use compile::{compile, Guards, Program};
 pub use infix::infix;
 pub use numbers::{python_float, python_int};
 
@@ -30,4 +32,9 @@ pub trait Describe {
 
     /// A number that two nodes share exactly if they have the same value of the same type.
     fn key(&self, id: NodeId) -> u64;
+
+    /// The line at which a node stands in the program, 0 when it is not known.
+    fn line(&self, _nodes: &Nodes, _id: NodeId) -> u32 {
+        0
+    }
 }

@@ -24,6 +24,12 @@ impl Bits {
         self.words[at / 64] |= 1 << (at % 64);
     }
 
+    /// Takes an index out.
+    #[inline]
+    pub(crate) fn remove(&mut self, at: usize) {
+        self.words[at / 64] &= !(1 << (at % 64));
+    }
+
     /// How many there are.
     pub(crate) fn count(&self) -> usize {
         self.words.iter().map(|word| word.count_ones() as usize).sum()

@@ -62,6 +62,16 @@ pub(crate) fn literal_precedence(text: &str) -> Precedence {
     }
 }
 
+/// The module whose attribute the function of an operation is, if it must be imported.
+pub(crate) fn module_of(kind: Kind, op: Op) -> Option<&'static str> {
+    match (kind, op) {
+        (Kind::Unary, Op::Trunc | Op::Floor | Op::Ceil) => Some("math"),
+        (Kind::Convert, Op::Index) => Some("operator"),
+        (Kind::Build, Op::Deque) => Some("collections"),
+        _ => None,
+    }
+}
+
 /// How an operation is written. `None` when it is not an operation: an input, a constant, or what passes a value on.
 pub(crate) fn form(kind: Kind, op: Op, label: Option<&Label>, n_inputs: usize) -> Option<Form<'_>> {
     let text = label.map_or("", |label| label.text.as_str());
@@ -135,6 +145,22 @@ pub(crate) fn form(kind: Kind, op: Op, label: Option<&Label>, n_inputs: usize) -
         | Kind::DelItem => return None,
     };
     Some(form)
+}
+
+/// How a change of an object is written, as a statement. `None` for what is no change.
+pub(crate) fn change(kind: Kind, op: Op, label: Option<&Label>) -> Option<Vec<Piece<'_>>> {
+    let text = label.map_or("", |label| label.text.as_str());
+    let pieces = match kind {
+        Kind::SetAttr => vec![Operand(0, PRIMARY), Text("."), Text(text), Text(" = "), Operand(1, ANY)],
+        Kind::DelAttr => vec![Text("del "), Operand(0, PRIMARY), Text("."), Text(text)],
+        Kind::SetItem => vec![Operand(0, PRIMARY), Text("["), Key(1), Text("] = "), Operand(2, ANY)],
+        Kind::DelItem => vec![Text("del "), Operand(0, PRIMARY), Text("["), Key(1), Text("]")],
+        Kind::Binary if op.without_place().is_some() => {
+            vec![Operand(0, ATOM), Text(" "), Text(op.symbol()), Text(" "), Operand(1, ANY)]
+        }
+        _ => return None,
+    };
+    Some(pieces)
 }
 
 /// The pieces of a slice between brackets, `a:b` or `a:b:c`.

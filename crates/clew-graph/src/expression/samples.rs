@@ -46,7 +46,8 @@ impl Trace {
         self.add(Kind::Const, Op::None, LabelId::NONE, &[], Value::Int(value))
     }
 
-    fn new_object(&mut self, text: &str, is_literal: bool) -> Value {
+    /// A value that has a text.
+    pub(crate) fn object(&mut self, text: &str, is_literal: bool) -> Value {
         let entry = (text.to_owned(), is_literal);
         let at = self.objects.iter().position(|known| *known == entry).unwrap_or_else(|| {
             self.objects.push(entry);
@@ -57,13 +58,13 @@ impl Trace {
 
     /// A constant that can be written.
     pub(crate) fn literal(&mut self, text: &str) -> NodeId {
-        let value = self.new_object(text, true);
+        let value = self.object(text, true);
         self.add(Kind::Const, Op::None, LabelId::NONE, &[], value)
     }
 
     /// A constant that only has a name.
     pub(crate) fn named(&mut self, name: &str) -> NodeId {
-        let value = self.new_object(name, false);
+        let value = self.object(name, false);
         self.add(Kind::Const, Op::None, LabelId::NONE, &[], value)
     }
 
@@ -76,13 +77,13 @@ impl Trace {
     }
 
     pub(crate) fn compare(&mut self, op: Op, left: NodeId, right: NodeId) -> NodeId {
-        let value = self.new_object("True", true);
+        let value = self.object("True", true);
         self.add(Kind::Compare, op, LabelId::NONE, &[left, right], value)
     }
 
     /// A fact whose value is a literal.
     pub(crate) fn fact(&mut self, op: Op, of: NodeId, value: &str) -> NodeId {
-        let value = self.new_object(value, true);
+        let value = self.object(value, true);
         self.add(Kind::Convert, op, LabelId::NONE, &[of], value)
     }
 
@@ -121,5 +122,9 @@ impl Describe for Trace {
             Value::Object(at) => at,
             _ => u64::from(id.0) << 32,
         }
+    }
+
+    fn line(&self, nodes: &Nodes, id: NodeId) -> u32 {
+        nodes.row(id).place.0.wrapping_add(1)
     }
 }

@@ -1,0 +1,526 @@
+//! The text of a function from its items.
+//!
+//! A value that is used once, in the block that makes it, waits to be written where it is used, while the text stays
+//! short. What waits and reads or changes objects is written out, in order, before anything that it must not follow;
+//! everything that waits is written out before a variable that it may speak of gets another value.
+
+use clew_trace::values::{Kind, NodeId, Op};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::super::form::{
+    change, form, module_of, slice_between_brackets, tuple_between_brackets, Form, Piece, Precedence, ANY, ATOM,
+    PRIMARY,
+};
+use super::blocks::{Blocks, Item, Operand, Slot};
+use super::lower::{Class, Lowered};
+use super::names::{Names, GUARD};
+use super::uses::{Uses, OUTERMOST};
+use super::Program;
+
+/// Expressions longer than this are not nested, and lists longer than this are broken.
+const WIDTH: usize = 80;
+
+/// Programs with more items than this have no names from their labels.
+const MANY_ITEMS: usize = 200_000;
+
+/// How a value is written where it is used.
+#[derive(Clone, Debug)]
+pub(super) struct Written {
+    pub(super) text: String,
+    precedence: Precedence,
+    /// Its text between brackets, when that is another.
+    key: Option<String>,
+    waits: Option<Waits>,
+}
+
+/// A value waits to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Waits {
+    /// Since when.
+    step: u32,
+    /// How it may move, with all that is nested in it.
+    class: Class,
+    value: u32,
+}
+
+impl Written {
+    pub(super) fn name(name: &str) -> Self {
+        Self { text: name.to_owned(), precedence: ATOM, key: None, waits: None }
+    }
+}
+
+/// A function that is being written.
+pub(super) struct Writer<'b, 'a> {
+    pub(super) blocks: &'b Blocks<'a>,
+    pub(super) lowered: &'b Lowered<'a>,
+    pub(super) names: Names,
+    pub(super) uses: Uses,
+    pub(super) source: String,
+    pub(super) depth: usize,
+    /// The loop whose body is written.
+    pub(super) block: u32,
+    /// How each value is written that was met.
+    pub(super) written: FxHashMap<u32, Written>,
+    /// Values that wait, by step.
+    waiting: BTreeMap<u32, u32>,
+    /// Those of them that read or change objects.
+    ordered: BTreeMap<u32, Class>,
+    n_steps: u32,
+    /// Variables, with the block in which each was made.
+    pub(super) variables: FxHashMap<String, u32>,
+    /// Operands of the block that are loop variables.
+    pub(super) varying: FxHashMap<Slot, String>,
+    /// What the next turn reads from values of this block: the variable, and the value that it has until then.
+    pub(super) carries: FxHashMap<u32, (String, u32)>,
+    /// Texts are in hand that speak of variables: none may get another value.
+    pub(super) is_holding: bool,
+    hints: FxHashMap<u32, NodeId>,
+    modules: Vec<&'static str>,
+    has_guards: bool,
+}
+
+/// The text of a function of some inputs that gives some values.
+pub(super) fn write(blocks: &Blocks<'_>, results: &[u32], name: &str, inputs: &[&str]) -> Program {
+    let lowered = blocks.lowered;
+    let mut writer = Writer {
+        blocks,
+        lowered,
+        names: Names::default(),
+        uses: Uses::new(blocks, results),
+        source: String::new(),
+        depth: 1,
+        block: OUTERMOST,
+        written: FxHashMap::default(),
+        waiting: BTreeMap::new(),
+        ordered: BTreeMap::new(),
+        n_steps: 0,
+        variables: FxHashMap::default(),
+        varying: FxHashMap::default(),
+        carries: FxHashMap::default(),
+        is_holding: false,
+        hints: hints(blocks),
+        modules: Vec::new(),
+        has_guards: false,
+    };
+    let name = writer.names.variable(Some(name));
+    let parameters: Vec<String> = inputs.iter().map(|input| writer.names.variable(Some(input))).collect();
+    for id in lowered.nodes.ids().filter(|id| lowered.nodes.row(*id).kind == Kind::Input) {
+        if let Some(at) = inputs.iter().position(|input| *input == lowered.nodes.text(id)) {
+            writer.written.insert(id.0, Written::name(&parameters[at]));
+            writer.variables.insert(parameters[at].clone(), OUTERMOST);
+        }
+    }
+    writer.items(&blocks.items);
+    writer.results(results);
+    let mut source = String::new();
+    for module in &writer.modules {
+        let _ = writeln!(source, "import {module}");
+    }
+    if !writer.modules.is_empty() {
+        source.push_str("\n\n");
+    }
+    let _ = writeln!(source, "def {name}({}):", parameters.join(", "));
+    source.push_str(&writer.source);
+    Program { source, constants: writer.names.constants, has_guards: writer.has_guards }
+}
+
+/// For values that were given to a parameter, the node that names it.
+fn hints(blocks: &Blocks<'_>) -> FxHashMap<u32, NodeId> {
+    let mut hints = FxHashMap::default();
+    if blocks.items.len() <= MANY_ITEMS {
+        let nodes = blocks.lowered.nodes;
+        for item in &blocks.items {
+            blocks.for_values(*item, &mut |value| {
+                hints.insert(value, NodeId(value));
+            });
+        }
+        for id in nodes.ids().rev().filter(|id| nodes.row(*id).kind == Kind::Argument) {
+            if let Some(hint) = hints.get_mut(&blocks.lowered.value(id)) {
+                *hint = id;
+            }
+        }
+    }
+    hints
+}
+
+impl Writer<'_, '_> {
+    pub(super) fn line(&mut self, text: &str) {
+        for _ in 0..self.depth {
+            self.source.push_str("    ");
+        }
+        self.source.push_str(text);
+        self.source.push('\n');
+    }
+
+    /// The items of the function, or of the body of a loop.
+    pub(super) fn items(&mut self, items: &[Item]) {
+        let within = self.block.checked_sub(1).map(|number| &self.blocks.loops[number as usize]);
+        for (at, item) in items.iter().enumerate() {
+            let takes_next = at == 0 && within.is_some_and(|body| body.exhausts);
+            if takes_next && self.written.contains_key(item) || self.blocks.is_mere_end(*item) {
+                continue;
+            }
+            match self.blocks.as_loop(*item) {
+                Some(body) => self.a_loop(*item - self.blocks.first_loop + 1, body, at as u32),
+                None => self.operation(*item, at as u32),
+            }
+        }
+    }
+
+    fn results(&mut self, results: &[u32]) {
+        self.is_holding = true;
+        let mut operands: Vec<Written> =
+            results.iter().map(|result| self.operand(Operand::Value(*result), None)).collect();
+        let order: Vec<usize> = (0..operands.len()).collect();
+        self.settle(&mut operands, &order, Class::Pure);
+        self.take(&operands);
+        self.write_out_all();
+        let texts: Vec<&str> = operands.iter().map(|operand| operand.text.as_str()).collect();
+        let text = match texts.as_slice() {
+            [] => "return None".to_owned(),
+            [one] => format!("return {one}"),
+            all if operands.iter().map(|operand| operand.text.len() + 2).sum::<usize>() > WIDTH => {
+                format!("return ({})", all.join(", "))
+            }
+            all => format!("return {}", all.join(", ")),
+        };
+        self.line(&text);
+    }
+
+    /// How an operand is written here.
+    pub(super) fn operand(&mut self, operand: Operand, slot: Option<Slot>) -> Written {
+        if let Some(variable) = slot.and_then(|slot| self.varying.get(&slot)) {
+            return Written::name(variable);
+        }
+        if let Operand::Value(value) = operand {
+            if let Some(written) = self.written.get(&value) {
+                let written = written.clone();
+                if let Some(remaining) = self.uses.remaining.get_mut(value as usize) {
+                    *remaining = remaining.saturating_sub(1);
+                }
+                return written;
+            }
+        }
+        let (text, precedence) = self.names.constant(self.lowered, operand);
+        Written { text, precedence, key: None, waits: None }
+    }
+
+    /// One operation: a statement, or an expression that waits for its use.
+    fn operation(&mut self, item: Item, at: u32) {
+        let nodes = self.lowered.nodes;
+        let id = NodeId(item);
+        let row = nodes.row(id);
+        let (is_change, is_guard) = (self.lowered.changes_operand(item), self.lowered.is_guard(item));
+        let class = self.lowered.class(item);
+        if self.uses.is_unused(item) && !is_change && !is_guard && class == Class::Pure {
+            return;
+        }
+        if let Some(module) = module_of(row.kind, row.op).filter(|module| !self.modules.contains(module)) {
+            self.modules.push(module);
+        }
+        self.is_holding = true;
+        let mut operands = Vec::new();
+        self.blocks.for_operands(item, |operand| operands.push(operand));
+        let mut operands: Vec<Written> =
+            (operands.into_iter().zip(0..)).map(|(operand, nth)| self.operand(operand, Some((at, nth)))).collect();
+        if is_change {
+            return self.change(item, operands);
+        }
+        let n_inputs = nodes.inputs(id).len();
+        let Some(Form { mut precedence, mut pieces }) =
+            special(row.kind, row.op).or_else(|| form(row.kind, row.op, nodes.label(id), n_inputs))
+        else {
+            self.is_holding = false;
+            return;
+        };
+        let line = format!(", {})", self.lowered.describe.line(nodes, id));
+        if is_guard {
+            self.has_guards = true;
+            precedence = PRIMARY;
+            pieces.splice(..0, [Piece::Text(GUARD), Piece::Text("(")]);
+            // The fact comes after the inputs.
+            pieces.extend([Piece::Text(", "), Piece::Operand(n_inputs, ANY), Piece::Text(&line)]);
+        }
+        let class = self.settle(&mut operands, &read_order(&pieces), class);
+        let mut text = compose(&pieces, &operands);
+        if text.len() > WIDTH && operands.len() <= 4 {
+            self.name_long(&mut operands, 12);
+            text = compose(&pieces, &operands);
+        }
+        let key = match (row.kind, row.op) {
+            (Kind::Build, Op::Slice) => {
+                let has_step = operands.get(2).is_some_and(|step| step.text != "None");
+                Some(compose(&slice_between_brackets(n_inputs, has_step), &operands))
+            }
+            (Kind::Build, Op::Tuple) => Some(compose(&tuple_between_brackets(n_inputs), &operands)),
+            _ => None,
+        };
+        self.take(&operands);
+        self.give(item, class, Written { text, precedence, key, waits: None });
+    }
+
+    /// A statement that changes an object.
+    fn change(&mut self, item: Item, mut operands: Vec<Written>) {
+        let nodes = self.lowered.nodes;
+        let id = NodeId(item);
+        let row = nodes.row(id);
+        let Some(pieces) = change(row.kind, row.op, nodes.label(id)) else { return };
+        let mut order = read_order(&pieces);
+        if row.kind != Kind::Binary {
+            // The value that is stored is evaluated before the place.
+            if matches!(row.kind, Kind::SetAttr | Kind::SetItem) {
+                order.rotate_right(1);
+            }
+        } else if !self.variables.contains_key(&operands[0].text) {
+            // Only a variable can stand to the left.
+            self.settle(&mut operands, &order, Class::Changes);
+            self.take(&operands[..1]);
+            let name = self.names.variable(None);
+            self.write_out_for(Class::Changes);
+            self.refresh(&mut operands);
+            let line = format!("{name} = {}", operands[0].text);
+            self.line(&line);
+            self.variables.insert(name.clone(), self.block);
+            operands[0] = Written::name(&name);
+        }
+        self.settle(&mut operands, &order, Class::Changes);
+        if operands.iter().map(|operand| operand.text.len()).sum::<usize>() > WIDTH {
+            self.name_long(&mut operands, 12);
+        }
+        self.take(&operands);
+        self.write_out_for(Class::Changes);
+        let line = broken(&compose(&pieces, &operands), self.depth);
+        self.line(&line);
+        if row.kind == Kind::Binary {
+            self.written.insert(item, Written::name(&operands[0].text));
+        }
+        self.is_holding = false;
+    }
+
+    /// Keeps an expression until it is used, or writes it out. Its text is in hand until then.
+    fn give(&mut self, value: u32, class: Class, written: Written) {
+        if self.uses.is_unused(value) {
+            self.write_out_for(class);
+            let line = broken(&written.text, self.depth);
+            self.line(&line);
+        } else if self.uses.is_single(value) && written.text.len() <= WIDTH {
+            let step = self.n_steps;
+            self.n_steps += 1;
+            self.written.insert(value, Written { waits: Some(Waits { step, class, value }), ..written });
+            self.waiting.insert(step, value);
+            if class != Class::Pure {
+                self.ordered.insert(step, class);
+            }
+        } else {
+            self.write_out_for(class);
+            if self.carries.get(&value).is_some_and(|(_, old)| self.uses.remaining[*old as usize] == 0) {
+                // What waits may speak of the variable that gets its next value here.
+                self.write_out_all();
+            }
+            self.is_holding = false;
+            self.assign(value, &written.text);
+        }
+        self.is_holding = false;
+    }
+
+    /// Writes a value into a variable: that of what the next turn reads, if its old value is not read any more.
+    fn assign(&mut self, value: u32, text: &str) {
+        let carry = self
+            .carries
+            .get(&value)
+            .filter(|(_, old)| !self.is_holding && self.waiting.is_empty() && self.uses.remaining[*old as usize] == 0);
+        let name = if let Some((name, _)) = carry {
+            name.clone()
+        } else {
+            let name = self.new_variable(value, None);
+            self.variables.insert(name.clone(), self.block);
+            name
+        };
+        let line = broken(&format!("{name} = {text}"), self.depth);
+        self.line(&line);
+        self.written.insert(value, Written::name(&name));
+    }
+
+    /// A new name for a value: that of the parameter or the attribute which it was, else the other one.
+    pub(super) fn new_variable(&mut self, value: u32, otherwise: Option<&str>) -> String {
+        let hint = self
+            .hints
+            .get(&value)
+            .filter(|id| matches!(self.lowered.nodes.row(**id).kind, Kind::Argument | Kind::GetAttr));
+        let wished = hint.map(|id| self.lowered.nodes.text(*id)).or(otherwise);
+        self.names.variable(wished)
+    }
+
+    fn remove(&mut self, step: u32) -> Option<u32> {
+        self.ordered.remove(&step);
+        self.waiting.remove(&step)
+    }
+
+    /// Writes a value that waits into a variable.
+    fn write_out(&mut self, step: u32) {
+        let Some(value) = self.remove(step) else { return };
+        if let Some(text) = self.written.get(&value).map(|written| written.text.clone()) {
+            self.assign(value, &text);
+        }
+    }
+
+    /// Writes out what must come before an operation that is done now.
+    fn write_out_for(&mut self, class: Class) {
+        let is_in_the_way = match class {
+            Class::Pure => false,
+            Class::Reads => self.ordered.values().any(|class| *class == Class::Changes),
+            Class::Changes => true,
+        };
+        if is_in_the_way {
+            self.write_out_from(0);
+        }
+    }
+
+    /// Writes out all that reads or changes objects and waits since a step or later.
+    fn write_out_from(&mut self, step: u32) {
+        let steps: Vec<u32> = self.ordered.range(step..).map(|(step, _)| *step).collect();
+        for step in steps {
+            self.write_out(step);
+        }
+    }
+
+    /// Writes out all that waits.
+    pub(super) fn write_out_all(&mut self) {
+        while let Some((step, _)) = self.waiting.first_key_value() {
+            self.write_out(*step);
+        }
+    }
+
+    /// Writes out operands that could not be read in their order where they stand; gives the class of the whole.
+    pub(super) fn settle(&mut self, operands: &mut [Written], order: &[usize], class: Class) -> Class {
+        let steps: Vec<(u32, Class)> = order
+            .iter()
+            .filter_map(|at| operands.get(*at)?.waits)
+            .filter(|waits| waits.class != Class::Pure)
+            .map(|waits| (waits.step, waits.class))
+            .collect();
+        let Some(first) = steps.iter().map(|(step, _)| *step).min() else { return class };
+        let later = self.ordered.range(first..).map(|(step, class)| (*step, *class));
+        if later.clone().any(|(_, class)| class == Class::Changes) && !later.eq(steps.iter().copied()) {
+            self.write_out_from(first);
+            self.refresh(operands);
+            return class;
+        }
+        steps.iter().map(|(_, class)| *class).max().map_or(class, |nested| nested.max(class))
+    }
+
+    /// Writes out the operands that wait and are long.
+    pub(super) fn name_long(&mut self, operands: &mut [Written], longest: usize) {
+        let long = operands.iter().filter(|operand| operand.text.len() > longest).filter_map(|operand| operand.waits);
+        for waits in long.collect::<Vec<_>>() {
+            if waits.class == Class::Pure {
+                self.write_out(waits.step);
+            } else {
+                // All that could not follow it, and all that it could not follow.
+                self.write_out_from(0);
+            }
+        }
+        self.refresh(operands);
+    }
+
+    /// Gives operands that were written out since they were asked for their names.
+    fn refresh(&mut self, operands: &mut [Written]) {
+        for operand in operands {
+            let Some(waits) = operand.waits else { continue };
+            if let Some(written) = self.written.get(&waits.value).filter(|written| written.waits.is_none()) {
+                *operand = written.clone();
+            }
+        }
+    }
+
+    /// Takes operands that waited: they are written now.
+    pub(super) fn take(&mut self, operands: &[Written]) {
+        for waits in operands.iter().filter_map(|operand| operand.waits) {
+            self.remove(waits.step);
+        }
+    }
+}
+
+/// How operations are written that a function does otherwise than an expression shows them.
+fn special(kind: Kind, op: Op) -> Option<Form<'static>> {
+    let pieces = match (kind, op) {
+        // What initialises the object stands in the function.
+        (Kind::New, _) => {
+            vec![Piece::Operand(0, PRIMARY), Piece::Text(".__new__("), Piece::Operand(0, ANY), Piece::Text(")")]
+        }
+        (Kind::Convert, Op::Exhausted) => {
+            vec![Piece::Text("next("), Piece::Operand(0, ANY), Piece::Text(", _guard) is _guard")]
+        }
+        (Kind::Convert, Op::Plain) => vec![Piece::Operand(0, PRIMARY)],
+        _ => return None,
+    };
+    Some(Form { precedence: PRIMARY, pieces })
+}
+
+/// The operands in the order in which Python evaluates them.
+fn read_order(pieces: &[Piece<'_>]) -> Vec<usize> {
+    pieces
+        .iter()
+        .filter_map(|piece| match piece {
+            Piece::Text(_) => None,
+            Piece::Operand(at, _) | Piece::Key(at) | Piece::Bound(at) => Some(*at),
+        })
+        .collect()
+}
+
+fn compose(pieces: &[Piece<'_>], operands: &[Written]) -> String {
+    let mut text = String::new();
+    for piece in pieces {
+        match piece {
+            Piece::Text(piece) => text.push_str(piece),
+            Piece::Operand(at, least) => match operands.get(*at) {
+                Some(operand) if operand.precedence < *least => {
+                    let _ = write!(text, "({})", operand.text);
+                }
+                operand => text.push_str(operand.map_or("", |operand| &operand.text)),
+            },
+            Piece::Key(at) => {
+                if let Some(operand) = operands.get(*at) {
+                    text.push_str(operand.key.as_ref().unwrap_or(&operand.text));
+                }
+            }
+            Piece::Bound(at) => {
+                text.push_str(operands.get(*at).map_or("", |operand| operand.text.as_str()).trim_start_matches("None"));
+            }
+        }
+    }
+    text
+}
+
+/// A statement on several lines if it is long: it is broken between brackets, after commas.
+pub(super) fn broken(text: &str, depth: usize) -> String {
+    if text.len() <= WIDTH + 30 {
+        return text.to_owned();
+    }
+    let mut lines = String::with_capacity(text.len() + text.len() / 8);
+    let (mut n_open, mut width) = (0_u32, 0);
+    let mut quote = None;
+    let mut is_escaped = false;
+    for letter in text.chars() {
+        if letter == ' ' && width > WIDTH && n_open > 0 && quote.is_none() && lines.ends_with(',') {
+            lines.push('\n');
+            lines.extend(std::iter::repeat_n("    ", depth + 1));
+            width = 0;
+            continue;
+        }
+        match (quote, letter) {
+            (Some(_), _) if is_escaped => is_escaped = false,
+            (Some(_), '\\') => is_escaped = true,
+            (Some(open), _) if open == letter => quote = None,
+            (None, '\'' | '"') => quote = Some(letter),
+            (None, '(' | '[' | '{') => n_open += 1,
+            (None, ')' | ']' | '}') => n_open = n_open.saturating_sub(1),
+            _ => {}
+        }
+        lines.push(letter);
+        width += 1;
+    }
+    lines
+}
