@@ -8,7 +8,9 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from clew._core import __version__
-    from clew.errors import ClewError
+    from clew.errors import ClewError, GuardViolation, NotTraced, UnknownInput
+    from clew.expressions import ExpressionGraph, Node, graph
+    from clew.interpreting import Operation, interpreter
     from clew.recordings import record, recording
     from clew.results import Call, Effect, Graph, Recording
     from clew.saving import Artifact, artifacts, get, save
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
         effects_of,
     )
     from clew.taping import Calls, FunctionCall, record_calls
+    from clew.tracing import is_traced, meta, trace, untrace
 
 _HOMES = {
     "AccessedGlobals": "sideeffects",
@@ -30,22 +33,34 @@ _HOMES = {
     "Calls": "taping",
     "ClewError": "errors",
     "Effect": "results",
+    "ExpressionGraph": "expressions",
     "ExternalState": "sideeffects",
     "FunctionCall": "taping",
     "Graph": "results",
+    "GuardViolation": "errors",
     "ImplicitDependency": "sideeffects",
     "Mutated": "sideeffects",
+    "Node": "expressions",
+    "NotTraced": "errors",
+    "Operation": "interpreting",
     "Recording": "results",
+    "UnknownInput": "errors",
     "Variable": "sideeffects",
     "View": "sideeffects",
     "__version__": "_core",
     "artifacts": "saving",
     "effects_of": "sideeffects",
     "get": "saving",
+    "graph": "expressions",
+    "interpreter": "interpreting",
+    "is_traced": "tracing",
+    "meta": "tracing",
     "record": "recordings",
     "record_calls": "taping",
     "recording": "recordings",
     "save": "saving",
+    "trace": "tracing",
+    "untrace": "tracing",
 }
 
 __all__ = [
@@ -55,22 +70,34 @@ __all__ = [
     "Calls",
     "ClewError",
     "Effect",
+    "ExpressionGraph",
     "ExternalState",
     "FunctionCall",
     "Graph",
+    "GuardViolation",
     "ImplicitDependency",
     "Mutated",
+    "Node",
+    "NotTraced",
+    "Operation",
     "Recording",
+    "UnknownInput",
     "Variable",
     "View",
     "__version__",
     "artifacts",
     "effects_of",
     "get",
+    "graph",
+    "interpreter",
+    "is_traced",
+    "meta",
     "record",
     "record_calls",
     "recording",
     "save",
+    "trace",
+    "untrace",
 ]
 
 

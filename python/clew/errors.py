@@ -109,3 +109,55 @@ class ObjectMissing(StoreError):
 
 class ObjectDamaged(StoreError):
     """An object whose bytes are not those that were stored."""
+
+
+class GuardViolation(ClewError):
+    """A graph is evaluated with inputs for which the traced program would have gone another way.
+
+    Parameters
+    ----------
+    expression
+        The conversion, as an expression.
+    expected, actual
+        What it gave when it was traced, and what it gives now.
+    source
+        File and line of the program, if they are known.
+    op
+        The name of the conversion: ``bool``, ``len``, ``index``, ...
+    """
+
+    expression: str
+    expected: object
+    actual: object
+    source: tuple[str, int] | None
+    op: str
+
+    def __init__(
+        self,
+        expression: str,
+        expected: object,
+        actual: object,
+        source: tuple[str, int] | None = None,
+        op: str = "bool",
+    ) -> None:
+        place = f" at {source[0]}:{source[1]}" if source is not None else ""
+        super().__init__(
+            f"{expression} was {expected!r} when it was traced{place}, and is {actual!r} now",
+            'trace the program again, or evaluate with guards="ignore"',
+        )
+        self.expression = expression
+        self.expected = expected
+        self.actual = actual
+        self.source = source
+        self.op = op
+
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
+        return type(self), (self.expression, self.expected, self.actual, self.source, self.op)
+
+
+class UnknownInput(ClewError):
+    """A name that is no input of a graph."""
+
+
+class NotTraced(ClewError):
+    """A value that is not traced where a traced one is needed."""

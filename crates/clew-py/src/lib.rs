@@ -25,6 +25,8 @@ mod slicing;
 mod store;
 #[allow(unsafe_code)]
 mod tape;
+#[allow(unsafe_code)]
+mod traced;
 
 #[pymodule]
 fn _clew(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -38,5 +40,6 @@ fn _clew(module: &Bound<'_, PyModule>) -> PyResult<()> {
     running::register(module)?;
     slicing::register(module)?;
     store::register(module)?;
-    tape::register(module)
+    tape::register(module)?;
+    traced::register(module)
 }

@@ -191,6 +191,18 @@ impl Frame {
         }
     }
 
+    /// The code that the frame runs (borrowed), and how many bytes of it are before its instruction.
+    ///
+    /// # Safety
+    /// As for [`Frame::caller`].
+    pub unsafe fn place(self) -> Option<(*mut ffi::PyObject, c_int)> {
+        // SAFETY: as for `frame`; the type is checked before the code is read.
+        unsafe {
+            let code = self.code();
+            (ffi::Py_TYPE(code) == &raw mut ffi::PyCode_Type).then(|| (code, self.offset()))
+        }
+    }
+
     /// The address of the code's constants, and line and column (in bytes) where the text of the instruction ends.
     ///
     /// # Safety

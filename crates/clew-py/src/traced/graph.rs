@@ -1,0 +1,345 @@
+//! The graph behind some values: a copy of the nodes that they need, which stays as it is.
+//!
+//! Rows and columns cross the boundary here; what they mean to people is `clew/expressions.py`'s.
+
+use clew_graph::expression;
+use clew_trace::values::{Kind, Label, LabelId, NewNode, NodeId, Nodes, Op, Place, PlaceId, Value};
+use pyo3::exceptions::{PyIndexError, PyValueError};
+use pyo3::ffi;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple};
+use rustc_hash::FxHashMap;
+
+use super::arena::{arena, Arena, Pinned};
+use super::describe::Objects;
+use super::object::{boxed, is_traced, node_of, taken};
+use super::record::operand;
+
+/// Characters that the text of a value has at most.
+const MAX_TEXT: usize = 4_000;
+
+/// Nodes in order, with the values that they had.
+#[pyclass(module = "clew._clew")]
+pub struct ValueGraph {
+    pub nodes: Nodes,
+    pub outputs: Vec<NodeId>,
+    /// Copies of objects as they were before they changed.
+    pub originals: FxHashMap<NodeId, Py<PyAny>>,
+    notes: FxHashMap<NodeId, Py<PyAny>>,
+    /// The places of a graph that was read back; those of others are the arena's.
+    places: Option<Vec<Place>>,
+}
+
+impl ValueGraph {
+    /// The file and the line where a node was traced.
+    pub fn line(&self, py: Python<'_>, id: NodeId) -> Option<(String, u32)> {
+        let place = self.nodes.row(id).place;
+        match &self.places {
+            Some(places) => places.get(place.0 as usize).map(|place| (place.file.clone(), place.line)),
+            None => arena().places.line(py, place),
+        }
+    }
+
+    fn id(&self, number: u32) -> PyResult<NodeId> {
+        let is_known = (number as usize) < self.nodes.len();
+        is_known.then_some(NodeId(number)).ok_or_else(|| PyIndexError::new_err(format!("the graph has no node {number}")))
+    }
+
+    fn ids(&self, numbers: &[u32]) -> PyResult<Vec<NodeId>> {
+        numbers.iter().map(|number| self.id(*number)).collect()
+    }
+}
+
+fn numbers(ids: impl IntoIterator<Item = NodeId>) -> Vec<u32> {
+    ids.into_iter().map(|id| id.0).collect()
+}
+
+#[pymethods]
+impl ValueGraph {
+    fn __len__(&self) -> usize {
+        self.nodes.len()
+    }
+
+    #[getter]
+    fn outputs(&self) -> Vec<u32> {
+        numbers(self.outputs.iter().copied())
+    }
+
+    fn kind(&self, node: u32) -> PyResult<&'static str> {
+        Ok(self.nodes.row(self.id(node)?).kind.name())
+    }
+
+    fn op(&self, node: u32) -> PyResult<&'static str> {
+        Ok(self.nodes.row(self.id(node)?).op.name())
+    }
+
+    fn inputs(&self, node: u32) -> PyResult<Vec<u32>> {
+        Ok(numbers(self.nodes.inputs(self.id(node)?)))
+    }
+
+    fn after(&self, node: u32) -> PyResult<Vec<u32>> {
+        Ok(numbers(self.nodes.after(self.id(node)?)))
+    }
+
+    fn parent(&self, node: u32) -> PyResult<Option<u32>> {
+        Ok(self.nodes.row(self.id(node)?).parent.known().map(|id| id.0))
+    }
+
+    fn name(&self, node: u32) -> PyResult<Option<&str>> {
+        Ok(self.nodes.label(self.id(node)?).map(|label| label.text.as_str()))
+    }
+
+    fn keywords(&self, node: u32) -> PyResult<Vec<String>> {
+        Ok(self.nodes.label(self.id(node)?).map(|label| label.keywords.clone()).unwrap_or_default())
+    }
+
+    fn value<'py>(&self, py: Python<'py>, node: u32) -> PyResult<Bound<'py, PyAny>> {
+        let value = self.nodes.row(self.id(node)?).value();
+        // SAFETY: a new reference, or null with an exception.
+        unsafe { Bound::from_owned_ptr_or_err(py, boxed(value)) }
+    }
+
+    fn has_value(&self, node: u32) -> PyResult<bool> {
+        Ok(self.nodes.row(self.id(node)?).value() != Value::Absent)
+    }
+
+    fn source(&self, py: Python<'_>, node: u32) -> PyResult<Option<(String, u32)>> {
+        Ok(self.line(py, self.id(node)?))
+    }
+
+    fn notes<'py>(&self, py: Python<'py>, node: u32) -> PyResult<Option<Bound<'py, PyAny>>> {
+        Ok(self.notes.get(&self.id(node)?).map(|notes| notes.bind(py).clone()))
+    }
+
+    /// The nodes of one kind.
+    fn of_kind(&self, kind: &str) -> PyResult<Vec<u32>> {
+        let kind = Kind::by_name(kind).ok_or_else(|| PyValueError::new_err(format!("no node is of kind {kind:?}")))?;
+        Ok(numbers(self.nodes.ids().filter(|id| self.nodes.row(*id).kind == kind)))
+    }
+
+    fn upstream(&self, py: Python<'_>, of: Vec<u32>) -> PyResult<Vec<u32>> {
+        let of = self.ids(&of)?;
+        Ok(py.detach(|| numbers(expression::upstream(&self.nodes, &of))))
+    }
+
+    fn downstream(&self, py: Python<'_>, of: Vec<u32>) -> PyResult<Vec<u32>> {
+        let of = self.ids(&of)?;
+        Ok(py.detach(|| numbers(expression::downstream(&self.nodes, &of))))
+    }
+
+    #[pyo3(signature = (node, limit=MAX_TEXT))]
+    fn text(&self, py: Python<'_>, node: u32, limit: usize) -> PyResult<String> {
+        Ok(expression::infix(&self.nodes, self.id(node)?, &Objects(py, &self.nodes), limit))
+    }
+
+    fn evaluate<'py>(
+        &self,
+        py: Python<'py>,
+        inputs: &Bound<'py, PyDict>,
+        guards: bool,
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        super::evaluate::evaluate(py, self, inputs, guards)
+    }
+
+    /// All rows, for JSON and pickle: kind, op, name, keywords, inputs, after, parent, value or nothing, place.
+    fn rows<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let rows = PyList::empty(py);
+        for id in self.nodes.ids() {
+            let row = self.nodes.row(id);
+            let label = self.nodes.label(id);
+            let value = if row.value() == Value::Absent { None } else { Some(self.value(py, id.0)?) };
+            let original = self.originals.get(&id).map(|original| original.bind(py).clone());
+            rows.append((
+                (row.kind.name(), row.op.name()),
+                label.map(|label| (label.text.as_str(), label.keywords.clone())),
+                numbers(self.nodes.inputs(id)),
+                numbers(self.nodes.after(id)),
+                row.parent.known().map(|id| id.0),
+                PyTuple::new(py, value.map(|value| original.unwrap_or(value)))?,
+                self.line(py, id),
+            ))?;
+        }
+        Ok(rows)
+    }
+
+    /// A graph of rows as [`rows`](Self::rows) gives them.
+    #[staticmethod]
+    fn of_rows(rows: &Bound<'_, PyAny>, outputs: Vec<u32>) -> PyResult<Self> {
+        type Row<'py> = (
+            (String, String),
+            Option<(String, Vec<String>)>,
+            Vec<u32>,
+            Vec<u32>,
+            Option<u32>,
+            Bound<'py, PyAny>,
+            Option<(String, u32)>,
+        );
+        let mut graph = Self {
+            nodes: Nodes::default(),
+            outputs: Vec::new(),
+            originals: FxHashMap::default(),
+            notes: FxHashMap::default(),
+            places: None,
+        };
+        let mut places: Vec<Place> = Vec::new();
+        let mut known: FxHashMap<Place, PlaceId> = FxHashMap::default();
+        for row in rows.try_iter()? {
+            let ((kind, op), label, inputs, after, parent, value, place): Row<'_> = row?.extract()?;
+            let bad = |what: &str, name: &str| PyValueError::new_err(format!("no {what} is called {name:?}"));
+            let kind = Kind::by_name(&kind).ok_or_else(|| bad("kind of node", &kind))?;
+            let op = Op::by_name(&op).ok_or_else(|| bad("operation", &op))?;
+            let before = graph.nodes.len() as u32;
+            if inputs.iter().chain(&after).chain(&parent).any(|id| *id >= before) {
+                return Err(PyValueError::new_err(format!("node {before} reads a node that does not come before it")));
+            }
+            let label =
+                label.map_or(LabelId::NONE, |(text, keywords)| graph.nodes.intern(Label { text, keywords }));
+            let place = match place {
+                Some((file, line)) => {
+                    let place = Place { file, line };
+                    *known.entry(place).or_insert_with_key(|place| {
+                        places.push(place.clone());
+                        PlaceId(places.len() as u32 - 1)
+                    })
+                }
+                None => PlaceId::NONE,
+            };
+            let value = match value.try_iter()?.next().transpose()? {
+                // SAFETY: the node takes the reference over.
+                Some(value) => unsafe { taken(value.into_ptr()) },
+                None => Value::Absent,
+            };
+            let inputs: Vec<_> = inputs.into_iter().map(NodeId).collect();
+            let after: Vec<_> = after.into_iter().map(NodeId).collect();
+            let parent = parent.map_or(NodeId::NONE, NodeId);
+            let new = NewNode { kind, op, label, inputs: &inputs, after: &after, place, parent, value };
+            graph.nodes.push(new).ok_or_else(|| PyValueError::new_err("there are too many nodes"))?;
+        }
+        graph.places = Some(places);
+        graph.outputs = graph.ids(&outputs)?;
+        Ok(graph)
+    }
+
+    /// Adds the nodes to the trace, and gives the stand-ins of the outputs.
+    fn revive<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let arena = arena();
+        let _pinned = Pinned::new();
+        let from = arena.nodes.len() as u32;
+        let moved = |id: NodeId| NodeId(id.0 + from);
+        for id in self.nodes.ids() {
+            let row = self.nodes.row(id);
+            let label = self.nodes.label(id).map_or(LabelId::NONE, |label| arena.nodes.intern(label.clone()));
+            let inputs: Vec<_> = self.nodes.inputs(id).map(moved).collect();
+            let after: Vec<_> = self.nodes.after(id).map(moved).collect();
+            if let Value::Object(object) = row.value() {
+                // SAFETY: the new node owns a reference of its own.
+                unsafe { ffi::Py_INCREF(object as *mut ffi::PyObject) };
+            }
+            let new = NewNode {
+                kind: row.kind,
+                op: row.op,
+                label,
+                inputs: &inputs,
+                after: &after,
+                place: if self.places.is_some() { PlaceId::NONE } else { row.place },
+                parent: row.parent.known().map_or(NodeId::NONE, moved),
+                value: row.value(),
+            };
+            arena.nodes.push(new).ok_or_else(|| PyValueError::new_err("there are too many nodes"))?;
+        }
+        // SAFETY: a new reference, or null with an exception.
+        self.outputs.iter().map(|id| unsafe { Bound::from_owned_ptr_or_err(py, super::object::stand_in(moved(*id))) }).collect()
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.originals.values().chain(self.notes.values()).try_for_each(|object| visit.call(object))
+    }
+
+    fn __clear__(&mut self) {
+        self.originals.clear();
+        self.notes.clear();
+    }
+}
+
+impl Drop for ValueGraph {
+    fn drop(&mut self) {
+        let nodes = std::mem::take(&mut self.nodes);
+        for row in nodes.rows() {
+            if let Value::Object(object) = row.value() {
+                // SAFETY: the node owned a reference; the lock is held where Python objects are dropped.
+                unsafe { ffi::Py_DECREF(object as *mut ffi::PyObject) };
+            }
+        }
+    }
+}
+
+/// The graph behind some values: all that they need, and the facts that they rest on.
+#[pyfunction]
+#[pyo3(signature = (*values))]
+fn graph_of(py: Python<'_>, values: &Bound<'_, PyTuple>) -> PyResult<ValueGraph> {
+    Arena::tidy();
+    let _pinned = Pinned::new();
+    let mut outputs = Vec::with_capacity(values.len());
+    for value in values.iter() {
+        // SAFETY: a live object.
+        let node = unsafe { operand(py, value.as_ptr())? };
+        let arena = arena();
+        let last = arena.last_change(arena.nodes.row(node).value()).filter(|change| *change > node);
+        // A result that is no object, or whose change is no object's, stays the node that it is.
+        outputs.push(last.filter(|change| arena.nodes.row(*change).value() == arena.nodes.row(node).value()).unwrap_or(node));
+    }
+    let arena = arena();
+    let nodes = &arena.nodes;
+    let mut ends = outputs.clone();
+    ends.extend(exhausted(nodes, &outputs));
+    let ids = if ends.is_empty() { Vec::new() } else { expression::with_guards(nodes, &ends) };
+    let selected = nodes.selected(&ids);
+    for row in selected.rows() {
+        if let Value::Object(object) = row.value() {
+            // SAFETY: the arena's nodes hold it; the copies own references of their own.
+            unsafe { ffi::Py_INCREF(object as *mut ffi::PyObject) };
+        }
+    }
+    let position = |id: &NodeId| ids.binary_search(id).ok().map(|at| NodeId(at as u32));
+    let kept = |table: &FxHashMap<NodeId, Py<PyAny>>| {
+        table.iter().filter_map(|(id, object)| Some((position(id)?, object.clone_ref(py)))).collect()
+    };
+    Ok(ValueGraph {
+        outputs: outputs.iter().filter_map(position).collect(),
+        originals: kept(&arena.originals),
+        notes: kept(&arena.notes),
+        nodes: selected,
+        places: None,
+    })
+}
+
+/// The ends of iterators that the outputs drew from: where a loop ended is a fact, though it came after its last value.
+fn exhausted(nodes: &Nodes, outputs: &[NodeId]) -> Vec<NodeId> {
+    let is_end = |id: &NodeId| nodes.row(*id).op == Op::Exhausted;
+    let ends: Vec<_> = nodes.ids().filter(is_end).collect();
+    if ends.is_empty() {
+        return ends;
+    }
+    let needed = expression::upstream(nodes, outputs);
+    let counts = |end: &NodeId| nodes.inputs(*end).next().is_some_and(|input| needed.binary_search(&input).is_ok());
+    ends.into_iter().filter(counts).collect()
+}
+
+/// The expression that made a value, as text.
+pub fn text_of(traced: &Bound<'_, PyAny>) -> PyResult<String> {
+    let py = traced.py();
+    // SAFETY: a live object.
+    unsafe {
+        if !is_traced(traced.as_ptr()) {
+            return Ok(traced.repr()?.to_string());
+        }
+        Ok(expression::infix(&arena().nodes, node_of(traced.as_ptr()), &Objects(py, &arena().nodes), MAX_TEXT))
+    }
+}
+
+/// Adds the class and the functions of this file to the module.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<ValueGraph>()?;
+    module.add_function(wrap_pyfunction!(graph_of, module)?)
+}

@@ -1,0 +1,379 @@
+"""Graphs of traced values: the nodes behind a result, and what can be done with them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, Literal
+
+from clew import _core
+from clew.errors import NotTraced, UnknownInput
+
+Guards = Literal["check", "ignore"]
+
+
+class Node:
+    """One operation of a graph.
+
+    Nodes are made when they are looked at; two that stand for the same operation of the same graph
+    are equal.
+
+    Attributes
+    ----------
+    id : int
+        Its position in the graph: what it reads has smaller ones.
+    kind : str
+        What kind of operation it is: ``input``, ``const``, ``call``, ``dispatch``,
+        ``untraced_call``, ``untraced_dispatch``, ``new``, ``argument``, ``return``, ``getattr``,
+        ``setattr``, ``delattr``, ``getitem``, ``setitem``, ``delitem``, ``unary``, ``binary``,
+        ``compare``, ``iter``, ``next``, ``yield``, ``build`` or ``convert``.
+    op : str
+        Which operation of that kind: the name of the function in `operator` or `builtins` that does
+        the same (``add``, ``lt``, ``neg``, ``round``, ``list``, ``bool``); empty when the kind says
+        it all.
+    inputs : tuple of Node
+        What it reads, in order. A call reads the function (a dispatch the receiver), then the
+        arguments.
+    keywords : tuple of str
+        The names of the last inputs of a call.
+    after : tuple of Node
+        The operations that last changed an object that it reads.
+    value : object
+        Its value when it was traced; for one that changes an object, the object.
+    name : str or None
+        The name of an input, a parameter, an attribute or a called function.
+    source : tuple of (str, int) or None
+        File and line.
+    parent : Node or None
+        The call in which it happened.
+    meta : dict
+        What :func:`clew.meta` attached to it.
+    """
+
+    __slots__ = ("_graph", "id")
+
+    id: int
+
+    def __init__(self, graph: ExpressionGraph, number: int) -> None:
+        self._graph = graph
+        self.id = number
+
+    @property
+    def kind(self) -> str:
+        return str(self._graph._rows.kind(self.id))
+
+    @property
+    def op(self) -> str:
+        return str(self._graph._rows.op(self.id))
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        return self._graph._nodes_of(self._graph._rows.inputs(self.id))
+
+    @property
+    def keywords(self) -> tuple[str, ...]:
+        return tuple(self._graph._rows.keywords(self.id))
+
+    @property
+    def after(self) -> tuple[Node, ...]:
+        return self._graph._nodes_of(self._graph._rows.after(self.id))
+
+    @property
+    def value(self) -> Any:
+        return self._graph._rows.value(self.id)
+
+    @property
+    def name(self) -> str | None:
+        return self._graph._rows.name(self.id) or None
+
+    @property
+    def source(self) -> tuple[str, int] | None:
+        source: tuple[str, int] | None = self._graph._rows.source(self.id)
+        return source
+
+    @property
+    def parent(self) -> Node | None:
+        number = self._graph._rows.parent(self.id)
+        return None if number is None else Node(self._graph, number)
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        return self._graph._rows.notes(self.id) or {}
+
+    def __index__(self) -> int:
+        return self.id
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Node):
+            return NotImplemented
+        return self.id == other.id and self._graph is other._graph
+
+    def __hash__(self) -> int:
+        return hash((id(self._graph), self.id))
+
+    def __str__(self) -> str:
+        return str(self._graph._rows.text(self.id))
+
+    def __repr__(self) -> str:
+        what = " ".join(part for part in (self.kind, self.op, self.name) if part)
+        return f"<Node {self.id}: {what}>"
+
+
+class Nodes(Sequence[Node]):
+    """The nodes of a graph in order, made when they are looked at."""
+
+    def __init__(self, graph: ExpressionGraph) -> None:
+        self._graph = graph
+
+    def __len__(self) -> int:
+        return len(self._graph._rows)
+
+    def __getitem__(self, position: Any) -> Any:
+        if isinstance(position, slice):
+            return [Node(self._graph, number) for number in range(len(self))[position]]
+        return Node(self._graph, range(len(self))[position])
+
+    def __iter__(self) -> Iterator[Node]:
+        return (Node(self._graph, number) for number in range(len(self)))
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} nodes>"
+
+
+class ExpressionGraph:
+    """What some traced values were made of: made by :func:`clew.graph`.
+
+    It is a copy: what is traced later does not change it. It is read as a sequence of its nodes,
+    in the order in which the program did them.
+
+    Attributes
+    ----------
+    nodes : Nodes
+        All nodes.
+    inputs : list of Node
+        The values that were traced by name.
+    outputs : list of Node
+        The nodes of the values that the graph was asked for.
+    """
+
+    def __init__(self, rows: Any) -> None:
+        self._rows = rows
+
+    @property
+    def nodes(self) -> Nodes:
+        return Nodes(self)
+
+    @property
+    def inputs(self) -> list[Node]:
+        return list(self._nodes_of(self._rows.of_kind("input")))
+
+    @property
+    def outputs(self) -> list[Node]:
+        return list(self._nodes_of(self._rows.outputs))
+
+    @property
+    def guards(self) -> list[Node]:
+        """The facts that the program went on with: its conversions of traced to plain values."""
+        return list(self._nodes_of(self._rows.of_kind("convert")))
+
+    def _nodes_of(self, numbers: Sequence[int]) -> tuple[Node, ...]:
+        return tuple(Node(self, number) for number in numbers)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.nodes)
+
+    def __getitem__(self, number: int) -> Node:
+        node: Node = self.nodes[number]
+        return node
+
+    def __str__(self) -> str:
+        return "\n".join(str(output) for output in self.outputs)
+
+    def __repr__(self) -> str:
+        return f"<ExpressionGraph of {len(self)} nodes: {self.outputs}>"
+
+    def upstream(self, node: Node | int) -> list[Node]:
+        """List the nodes that a node needs, itself included, in order.
+
+        Parameters
+        ----------
+        node
+            A node of the graph, or its number.
+
+        Notes
+        -----
+        What counts is what it reads, what changed the objects that it reads, and the calls that
+        all of this happened in. One pass over the rows, whatever the depth.
+        """
+        return list(self._nodes_of(self._rows.upstream([int(node.__index__())])))
+
+    def downstream(self, node: Node | int) -> list[Node]:
+        """List the nodes that need a node, itself included, in order."""
+        return list(self._nodes_of(self._rows.downstream([int(node.__index__())])))
+
+    def evaluate(self, *, guards: Guards = "check", **inputs: Any) -> Any:
+        """Do the operations again, with other inputs.
+
+        Parameters
+        ----------
+        guards
+            ``"check"`` compares each conversion (``if x > 0``, ``range(n)``) with what it gave when
+            it was traced; ``"ignore"`` goes the way the traced program went.
+        **inputs
+            New values of inputs by name. The others have the values that they were traced with.
+
+        Returns
+        -------
+        object
+            The value of the output, or a tuple when the graph has several.
+
+        Raises
+        ------
+        GuardViolation
+            If a conversion gives something else than it gave, so that the program would not do the
+            same operations.
+        UnknownInput
+            If a name is no input's.
+
+        Notes
+        -----
+        Objects, iterators and generators are made anew at each evaluation. An object that is given
+        as an input is used, and changed, as the program would; values that were traced are copied
+        before the graph changes them. An exception of an operation has a note that tells which one
+        it was.
+        """
+        self._check_names(inputs)
+        if guards not in ("check", "ignore"):
+            raise ValueError(f'guards must be "check" or "ignore", not {guards!r}')
+        values = self._rows.evaluate(inputs, guards == "check")
+        return values[0] if len(values) == 1 else tuple(values)
+
+    def _check_names(self, names: Mapping[str, Any] | Sequence[str]) -> None:
+        known = {node.name for node in self.inputs}
+        for name in names:
+            if name not in known:
+                near = difflib.get_close_matches(name, [n for n in known if n], 1)
+                listed = ", ".join(sorted(n for n in known if n)) or "none"
+                hint = f"did you mean {near[0]!r}?" if near else f"its inputs are: {listed}"
+                raise UnknownInput(f"the graph has no input {name!r}", hint)
+
+    def to_networkx(self) -> Any:
+        """Give the graph as a `networkx.MultiDiGraph`.
+
+        Nodes are numbers with the attributes ``kind``, ``op``, ``name``, ``value``, ``source`` and
+        ``parent``; an edge goes from what is read to what reads it, and has its ``position`` among
+        the inputs, or ``after=True``.
+
+        Raises
+        ------
+        ImportError
+            If networkx is not installed.
+        """
+        import networkx as nx
+
+        graph = nx.MultiDiGraph()
+        for node in self:
+            parent = node.parent
+            graph.add_node(
+                node.id,
+                kind=node.kind,
+                op=node.op,
+                name=node.name,
+                value=node.value,
+                source=node.source,
+                parent=None if parent is None else parent.id,
+            )
+            for position, read in enumerate(node.inputs):
+                graph.add_edge(read.id, node.id, position=position)
+            for change in node.after:
+                graph.add_edge(change.id, node.id, after=True)
+        return graph
+
+    def to_json(self) -> str:
+        """Write the graph as JSON, from which :meth:`from_json` makes it again.
+
+        Raises
+        ------
+        ValueError
+            If a value has no place in JSON: it is neither a number, a text, ``None``, a builtin
+            container of such, nor a function, class or module that can be imported. `pickle` takes
+            graphs with such values.
+        """
+        from clew.graphjson import dumped
+
+        return dumped(self._rows)
+
+    @classmethod
+    def from_json(cls, text: str) -> ExpressionGraph:
+        """Make a graph of what :meth:`to_json` wrote.
+
+        Functions and classes are imported by their names; nothing else is run.
+
+        Raises
+        ------
+        ValueError
+            If the text is no graph.
+        """
+        from clew.graphjson import loaded
+
+        return cls(loaded(text))
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return _of_rows, (list(self._rows.rows()), list(self._rows.outputs))
+
+
+def _of_rows(rows: list[Any], outputs: list[int]) -> ExpressionGraph:
+    return ExpressionGraph(_core.ValueGraph.of_rows(rows, outputs))
+
+
+def revived(graph: ExpressionGraph) -> Any:
+    """Give the stand-in that was pickled, with what made it."""
+    return graph._rows.revive()[0]
+
+
+def graph(*values: Any) -> ExpressionGraph:
+    """Give the graph behind traced values.
+
+    Parameters
+    ----------
+    *values
+        Stand-ins, or containers that hold some.
+
+    Returns
+    -------
+    ExpressionGraph
+        All operations that the values need, and the conversions that the program went on with.
+
+    Raises
+    ------
+    NotTraced
+        If nothing in a value is traced.
+
+    Examples
+    --------
+    >>> import clew
+    >>> a, b = clew.trace(1.0, "a"), clew.trace(2.0, "b")
+    >>> [node.kind for node in clew.graph(a + b * 2)]
+    ['input', 'input', 'const', 'binary', 'binary']
+    """
+    for value in values:
+        if not _core.holds_traced(value):
+            raise NotTraced(
+                f"{type(value).__name__} {_short(value)} is not traced",
+                "give the result of operations on values from clew.trace",
+            )
+    return ExpressionGraph(_core.graph_of(*values))
+
+
+_LIMIT: Final = 60
+
+
+def _short(value: object) -> str:
+    try:
+        text = repr(value)
+    except Exception:
+        return ""
+    return text if len(text) <= _LIMIT else text[: _LIMIT - 3] + "..."
