@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from clew.expressions import ExpressionGraph, Node, graph
     from clew.interpreting import Operation, interpreter
     from clew.recordings import record, recording
+    from clew.module_tracing import TracedModules, trace_modules
     from clew.results import Call, Effect, Graph, Recording
     from clew.saving import Artifact, artifacts, get, save
     from clew.sideeffects import (
@@ -44,6 +45,7 @@ _HOMES = {
     "NotTraced": "errors",
     "Operation": "interpreting",
     "Recording": "results",
+    "TracedModules": "module_tracing",
     "UnknownInput": "errors",
     "Variable": "sideeffects",
     "View": "sideeffects",
@@ -60,6 +62,7 @@ _HOMES = {
     "recording": "recordings",
     "save": "saving",
     "trace": "tracing",
+    "trace_modules": "module_tracing",
     "untrace": "tracing",
 }
 
@@ -81,6 +84,7 @@ __all__ = [
     "NotTraced",
     "Operation",
     "Recording",
+    "TracedModules",
     "UnknownInput",
     "Variable",
     "View",
@@ -97,6 +101,7 @@ __all__ = [
     "recording",
     "save",
     "trace",
+    "trace_modules",
     "untrace",
 ]
 

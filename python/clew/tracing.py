@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import types
 from collections.abc import Callable, Generator, Mapping
 from typing import Any, Final
 
@@ -49,6 +50,8 @@ def trace(value: Any, name: str | None = None) -> Any:
     """
     if value is None or is_traced(value):
         return value
+    if isinstance(value, types.FunctionType):
+        return _core.TracedFunction(value)
     return _core.trace_value(value, name if name is not None else f"v{next(_unnamed)}")
 
 

@@ -23,6 +23,7 @@ mod numbers;
 mod object;
 mod places;
 mod record;
+mod wrapped;
 
 use pyo3::prelude::*;
 
@@ -30,5 +31,6 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     object::register(module)?;
     functions::register(module)?;
     calls::register(module)?;
+    wrapped::register(module)?;
     graph::register(module)
 }

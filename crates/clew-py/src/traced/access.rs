@@ -12,6 +12,7 @@ use super::deep;
 use super::numbers::given;
 use super::object::{boxed, is_traced, node_of, taken, value_of};
 use super::record::{before_change, changing, facts, operand, record_reading};
+use super::wrapped::{special as special_method, traced_attribute};
 use super::{calls, functions};
 
 type Object = *mut ffi::PyObject;
@@ -51,6 +52,11 @@ unsafe fn read_attribute(py: Python<'_>, traced: Object, name: Object) -> PyResu
             return special(py, traced, name, text);
         }
         let plain = plain_of(py, traced)?;
+        if let Some(getter) = traced_attribute(&plain, text)
+            .filter(|_| plain.get_type().getattr(text).is_ok_and(|found| found.hasattr("fget").unwrap_or(false)))
+        {
+            return Ok(getter.call1((Bound::from_borrowed_ptr(py, traced),))?.into_ptr());
+        }
         let found = plain.getattr(bound_name.cast::<PyString>().map_err(PyErr::from)?)?;
         if let Some(method) = calls::method_of(py, traced, text, &plain, &found)? {
             return Ok(method);
@@ -125,9 +131,18 @@ unsafe extern "C" fn subscript(traced: Object, key: Object) -> Object {
         Arena::tidy();
         let read = || {
             let key = Bound::from_borrowed_ptr(py, key);
-            let found = plain_of(py, traced)?.get_item(deep::untraced(&key)?)?;
+            let plain = plain_of(py, traced)?;
+            if let Some(found) = special_method(&Bound::from_borrowed_ptr(py, traced), &plain, "__getitem__", &[&key])?
+            {
+                return Ok(found.into_ptr());
+            }
+            let found = plain.get_item(deep::untraced(&key)?)?;
             let key = operand(py, key.as_ptr())?;
-            record_reading(py, Operation::new(Kind::GetItem, Op::None, &[node_of(traced), key]), taken(found.into_ptr()))
+            record_reading(
+                py,
+                Operation::new(Kind::GetItem, Op::None, &[node_of(traced), key]),
+                taken(found.into_ptr()),
+            )
         };
         given(py, read())
     }
@@ -147,6 +162,15 @@ unsafe fn write_item(py: Python<'_>, traced: Object, key: Object, value: Object)
     unsafe {
         let plain = plain_of(py, traced)?;
         let key = Bound::from_borrowed_ptr(py, key);
+        let this = Bound::from_borrowed_ptr(py, traced);
+        let value_given = Bound::from_borrowed_ptr_or_opt(py, value);
+        let done = match &value_given {
+            Some(value) => special_method(&this, &plain, "__setitem__", &[&key, value])?,
+            None => special_method(&this, &plain, "__delitem__", &[&key])?,
+        };
+        if done.is_some() {
+            return Ok(());
+        }
         let plain_key = deep::untraced(&key)?;
         before_change(py, traced)?;
         let changed = if value.is_null() {

@@ -96,7 +96,12 @@ fn unary<'py>(op: Op, inputs: &[Bound<'py, PyAny>]) -> PyResult<Bound<'py, PyAny
     }
 }
 
-fn build<'py>(py: Python<'py>, op: Op, label: Option<&Label>, inputs: &[Bound<'py, PyAny>]) -> PyResult<Bound<'py, PyAny>> {
+fn build<'py>(
+    py: Python<'py>,
+    op: Op,
+    label: Option<&Label>,
+    inputs: &[Bound<'py, PyAny>],
+) -> PyResult<Bound<'py, PyAny>> {
     Ok(match op {
         Op::List => PyList::new(py, inputs)?.into_any(),
         Op::Tuple => PyTuple::new(py, inputs)?.into_any(),

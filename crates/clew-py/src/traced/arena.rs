@@ -263,9 +263,14 @@ pub fn sweep() {
         let moved = |id: NodeId| renumbered.get(id.index()).copied().unwrap_or(NodeId::NONE);
         arena.handles.iter_mut().for_each(|node| *node = moved(*node));
         arena.constants.fill(None);
-        arena.facts = arena.facts.iter().map(|(id, op)| (moved(*id), *op)).filter(|(id, _)| *id != NodeId::NONE).collect();
-        arena.changes =
-            arena.changes.iter().map(|(object, id)| (*object, moved(*id))).filter(|(_, id)| *id != NodeId::NONE).collect();
+        arena.facts =
+            arena.facts.iter().map(|(id, op)| (moved(*id), *op)).filter(|(id, _)| *id != NodeId::NONE).collect();
+        arena.changes = arena
+            .changes
+            .iter()
+            .map(|(object, id)| (*object, moved(*id)))
+            .filter(|(_, id)| *id != NodeId::NONE)
+            .collect();
         let mut objects = Vec::new();
         for table in [&mut arena.notes, &mut arena.originals] {
             for (id, object) in std::mem::take(table) {

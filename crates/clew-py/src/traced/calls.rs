@@ -15,7 +15,8 @@ use super::arena::{arena, Arena, Operation, Pinned};
 use super::deep;
 use super::numbers::{given, is_atom};
 use super::object::{is_traced, taken};
-use super::record::{before_change, deep_changes_of, operand, record};
+use super::record::{self, before_change, deep_changes_of, operand, record};
+use super::wrapped::{traced_attribute, TracedFunction, TracedMethod};
 
 type Object = *mut ffi::PyObject;
 
@@ -36,7 +37,11 @@ impl Method {
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let callee = Callee { function: self.plain.bind(py), receiver: Some((self.receiver.bind(py), &self.name)), stand_in: None };
+        let callee = Callee {
+            function: self.plain.bind(py),
+            receiver: Some((self.receiver.bind(py), &self.name)),
+            stand_in: None,
+        };
         untraced_call(py, &callee, args, kwargs)
     }
 
@@ -71,10 +76,18 @@ pub unsafe fn method_of(
         let class = ffi::Py_TYPE(method.as_ptr());
         let owner = if class == &raw mut ffi::PyCFunction_Type || class == &raw mut ffi::PyCMethod_Type {
             ffi::PyCFunction_GetSelf(method.as_ptr())
-        } else if class == found!(py, "types", "MethodWrapperType").as_ptr().cast() || class == found!(py, "types", "MethodType").as_ptr().cast() {
+        } else if class == found!(py, "types", "MethodWrapperType").as_ptr().cast()
+            || class == found!(py, "types", "MethodType").as_ptr().cast()
+        {
             method.getattr("__self__")?.as_ptr()
         } else {
-            return super::functions::bound_to(py, traced, plain, method);
+            // A method of a traced class.
+            return match method.cast::<TracedMethod>() {
+                Ok(found) if found.get().receiver(py).is(plain) => {
+                    Ok(Some(found.get().bound_to(&Bound::from_borrowed_ptr(py, traced))?.into_ptr()))
+                }
+                _ => Ok(None),
+            };
         };
         if owner != plain.as_ptr() {
             return Ok(None);
@@ -110,9 +123,9 @@ pub fn call_inputs<'py>(
 /// The name of a function, as far as it has one.
 pub fn name_of(function: &Bound<'_, PyAny>) -> String {
     let name = |attribute: &str| function.getattr(attribute).and_then(|name| name.extract::<String>());
-    name("__qualname__").or_else(|_| name("__name__")).unwrap_or_else(|_| {
-        function.get_type().name().map_or_else(|_| "?".to_owned(), |name| name.to_string())
-    })
+    name("__qualname__")
+        .or_else(|_| name("__name__"))
+        .unwrap_or_else(|_| function.get_type().name().map_or_else(|_| "?".to_owned(), |name| name.to_string()))
 }
 
 /// Calls something with plain values, and adds the call.
@@ -123,7 +136,8 @@ pub fn untraced_call<'py>(
     kwargs: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     Arena::tidy();
-    let plain_args = PyTuple::new(py, args.iter().map(|argument| deep::untraced(&argument)).collect::<PyResult<Vec<_>>>()?)?;
+    let plain_args =
+        PyTuple::new(py, args.iter().map(|argument| deep::untraced(&argument)).collect::<PyResult<Vec<_>>>()?)?;
     let plain_kwargs = match kwargs {
         Some(kwargs) => {
             let plain = PyDict::new(py);
@@ -146,7 +160,10 @@ pub fn untraced_call<'py>(
             unsafe { before_change(py, object.as_ptr())? };
         }
     }
-    let result = callee.function.call(&plain_args, plain_kwargs.as_ref())?;
+    let foreign = record::Plain::new();
+    let result = callee.function.call(&plain_args, plain_kwargs.as_ref());
+    drop(foreign);
+    let result = result?;
     // SAFETY: live objects, held by the tuples above; the node takes the result over.
     unsafe {
         let pinned = Pinned::new();
@@ -276,8 +293,13 @@ fn call_of_stand_in<'py>(
     args: &Bound<'py, PyTuple>,
     kwargs: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    if super::functions::is_traced_function(plain) {
+    if plain.cast::<TracedFunction>().is_ok() || plain.cast::<TracedMethod>().is_ok() {
         return plain.call(args, kwargs);
+    }
+    if let Some(method) = traced_attribute(plain, "__call__") {
+        let mut all = vec![traced.clone()];
+        all.extend(args.iter());
+        return method.call(PyTuple::new(py, all)?, kwargs);
     }
     untraced_call(py, &Callee { function: plain, receiver: None, stand_in: Some(traced) }, args, kwargs)
 }

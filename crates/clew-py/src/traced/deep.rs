@@ -206,7 +206,11 @@ fn built(object: &Bound<'_, PyAny>, depth: u32) -> PyResult<NodeId> {
     } else {
         arena().nodes.intern(Label { text: String::new(), keywords: container.fields })
     };
-    record::add(py, Operation { label, ..Operation::new(Kind::Build, container.op, &inputs) }, Value::Object(plain.into_ptr() as u64))
+    record::add(
+        py,
+        Operation { label, ..Operation::new(Kind::Build, container.op, &inputs) },
+        Value::Object(plain.into_ptr() as u64),
+    )
 }
 
 /// The plain value: of a stand-in what it stands for; of a container with stand-ins a plain copy; of others themselves.
@@ -252,8 +256,11 @@ fn plain_copy<'py>(
     if let Some(copy) = &early {
         copies.insert(object.as_ptr() as usize, copy.clone());
     }
-    let elements =
-        container.elements.iter().map(|element| plain_copy(element, copies, depth + 1)).collect::<PyResult<Vec<_>>>()?;
+    let elements = container
+        .elements
+        .iter()
+        .map(|element| plain_copy(element, copies, depth + 1))
+        .collect::<PyResult<Vec<_>>>()?;
     let copy = container.with(elements)?;
     let copy = match early {
         Some(early) => {
@@ -300,11 +307,8 @@ pub fn traced_elements<'py>(container: &Container<'py>, node: NodeId, depth: u32
             Op::Set | Op::FrozenSet => {
                 if iterator.is_none() {
                     let plain = container.object.try_iter()?.into_any().into_ptr();
-                    let made = record::add(
-                        py,
-                        Operation::new(Kind::Iter, Op::None, &[node]),
-                        Value::Object(plain as u64),
-                    )?;
+                    let made =
+                        record::add(py, Operation::new(Kind::Iter, Op::None, &[node]), Value::Object(plain as u64))?;
                     iterator = Some((made, plain as usize));
                 }
                 let Some((made, plain)) = &iterator else { continue };
@@ -352,7 +356,8 @@ pub fn traced<'py>(object: &Bound<'py, PyAny>, node: NodeId, depth: u32) -> PyRe
 pub fn reachable(py: Python<'_>, from: &[*mut ffi::PyObject], visit: &mut dyn FnMut(*mut ffi::PyObject)) {
     let mut seen = FxHashSet::default();
     // SAFETY: the objects are alive: the arena holds them.
-    let mut open: Vec<Bound<'_, PyAny>> = from.iter().map(|object| unsafe { Bound::from_borrowed_ptr(py, *object) }).collect();
+    let mut open: Vec<Bound<'_, PyAny>> =
+        from.iter().map(|object| unsafe { Bound::from_borrowed_ptr(py, *object) }).collect();
     while let Some(object) = open.pop() {
         if !seen.insert(object.as_ptr() as usize) {
             continue;

@@ -77,6 +77,7 @@ pub fn evaluate<'py>(
     given: &Bound<'py, PyDict>,
     has_guards: bool,
 ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let _plain = super::record::Plain::new();
     let nodes = &graph.nodes;
     let mut n_reads = vec![0_u32; nodes.len()];
     for id in nodes.ids() {
@@ -105,7 +106,9 @@ pub fn evaluate<'py>(
                             Some(value) => value,
                             None => {
                                 let (a, b) = (values.object(py, left)?, values.object(py, right)?);
-                                taken(binary(row.op, &a, &b).map_err(|error| explained(py, graph, id, error))?.into_ptr())
+                                taken(
+                                    binary(row.op, &a, &b).map_err(|error| explained(py, graph, id, error))?.into_ptr(),
+                                )
                             }
                         };
                         values.put(id, value);
@@ -213,10 +216,12 @@ unsafe fn check(py: Python<'_>, graph: &ValueGraph, id: NodeId, values: &mut Val
             }
         }
         let inputs = nodes.inputs(id).map(|input| values.object(py, input)).collect::<PyResult<Vec<_>>>()?;
-        let now = apply(py, row.kind, row.op, nodes.label(id), &inputs).map_err(|error| explained(py, graph, id, error))?;
+        let now =
+            apply(py, row.kind, row.op, nodes.label(id), &inputs).map_err(|error| explained(py, graph, id, error))?;
         let then = Bound::from_owned_ptr_or_err(py, boxed(row.value()))?;
         let (file, line) = graph.line(py, id).unzip();
-        py.import("clew.tracing")?.call_method1("_check_fact", (row.op.name(), text(py, graph, id), then, now, file, line))?;
+        py.import("clew.tracing")?
+            .call_method1("_check_fact", (row.op.name(), text(py, graph, id), then, now, file, line))?;
         nodes.inputs(id).for_each(|input| values.read_once(input));
     }
     Ok(())

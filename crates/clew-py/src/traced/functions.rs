@@ -6,16 +6,16 @@ use clew_trace::values::{Kind, LabelId, NodeId, Op, Value};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyTuple};
+use pyo3::types::PyTuple;
 use std::sync::OnceLock;
 
 use super::access::{is_stand_in, plain_of};
 use super::arena::{arena, Arena, Handle, Operation, Pinned};
 use super::calls::{call_inputs, untraced_call, Callee};
+use super::deep;
 use super::numbers::{given, unary_of};
 use super::object::{handle_of, node_of, stand_in, taken};
 use super::record::{self, facts, operand, record_reading};
-use super::deep;
 
 type Object = *mut ffi::PyObject;
 
@@ -62,7 +62,8 @@ unsafe extern "C" fn special<const N: usize>(traced: Object, args: Object, kwarg
             let args = Bound::from_borrowed_ptr(py, args).cast_into::<PyTuple>().map_err(PyErr::from)?;
             let mut all = vec![Bound::from_borrowed_ptr(py, traced)];
             all.extend(args.iter());
-            let kwargs = Bound::from_borrowed_ptr_or_opt(py, kwargs).map(|kwargs| kwargs.cast_into().map_err(PyErr::from));
+            let kwargs =
+                Bound::from_borrowed_ptr_or_opt(py, kwargs).map(|kwargs| kwargs.cast_into().map_err(PyErr::from));
             Ok(function.call(PyTuple::new(py, all)?, kwargs.transpose()?.as_ref())?.into_ptr())
         };
         given(py, call())
@@ -77,7 +78,8 @@ unsafe extern "C" fn torch_function(class: Object, args: Object, kwargs: Object)
             let function = py.import("clew.tracing")?.getattr("SPECIAL")?.get_item("__torch_function__")?;
             let _ = class;
             let args = Bound::from_borrowed_ptr(py, args).cast_into::<PyTuple>().map_err(PyErr::from)?;
-            let kwargs = Bound::from_borrowed_ptr_or_opt(py, kwargs).map(|kwargs| kwargs.cast_into().map_err(PyErr::from));
+            let kwargs =
+                Bound::from_borrowed_ptr_or_opt(py, kwargs).map(|kwargs| kwargs.cast_into().map_err(PyErr::from));
             Ok(function.call(args, kwargs.transpose()?.as_ref())?.into_ptr())
         };
         given(py, call())
@@ -386,35 +388,17 @@ fn pop_interpreter() {
     drop(arena().interpreters.pop());
 }
 
+/// Whether this thread runs foreign code, or a graph: what is made there is not traced.
+#[pyfunction]
+fn is_plain() -> bool {
+    record::Plain::is_here()
+}
+
 /// Takes out the nodes that nobody can reach any more. Gives how many are left.
 #[pyfunction]
 fn forget_unused() -> usize {
     super::arena::sweep();
     arena().nodes.len()
-}
-
-/// Whether a function is a traced one, which makes its own nodes.
-pub fn is_traced_function(function: &Bound<'_, PyAny>) -> bool {
-    function.getattr("_clew_traced_").is_ok_and(|flag| flag.cast::<PyBool>().is_ok_and(|flag| flag.is_true()))
-}
-
-/// For a method of a traced class that was found on a plain object: the method bound to the stand-in.
-pub unsafe fn bound_to(
-    py: Python<'_>,
-    traced: Object,
-    plain: &Bound<'_, PyAny>,
-    method: &Bound<'_, PyAny>,
-) -> PyResult<Option<Object>> {
-    if !is_traced_function(method) {
-        return Ok(None);
-    }
-    let Ok(owner) = method.getattr("__self__") else { return Ok(None) };
-    if !owner.is(plain) {
-        return Ok(None);
-    }
-    // SAFETY: a stand-in.
-    let traced = unsafe { Bound::from_borrowed_ptr(py, traced) };
-    Ok(Some(method.call_method1("_clew_bind_", (traced,))?.into_ptr()))
 }
 
 /// Adds the functions of this file to the module.
@@ -436,5 +420,6 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(notes_of, module)?)?;
     module.add_function(wrap_pyfunction!(push_interpreter, module)?)?;
     module.add_function(wrap_pyfunction!(pop_interpreter, module)?)?;
+    module.add_function(wrap_pyfunction!(is_plain, module)?)?;
     module.add_function(wrap_pyfunction!(forget_unused, module)?)
 }

@@ -43,7 +43,9 @@ impl ValueGraph {
 
     fn id(&self, number: u32) -> PyResult<NodeId> {
         let is_known = (number as usize) < self.nodes.len();
-        is_known.then_some(NodeId(number)).ok_or_else(|| PyIndexError::new_err(format!("the graph has no node {number}")))
+        is_known
+            .then_some(NodeId(number))
+            .ok_or_else(|| PyIndexError::new_err(format!("the graph has no node {number}")))
     }
 
     fn ids(&self, numbers: &[u32]) -> PyResult<Vec<NodeId>> {
@@ -193,8 +195,7 @@ impl ValueGraph {
             if inputs.iter().chain(&after).chain(&parent).any(|id| *id >= before) {
                 return Err(PyValueError::new_err(format!("node {before} reads a node that does not come before it")));
             }
-            let label =
-                label.map_or(LabelId::NONE, |(text, keywords)| graph.nodes.intern(Label { text, keywords }));
+            let label = label.map_or(LabelId::NONE, |(text, keywords)| graph.nodes.intern(Label { text, keywords }));
             let place = match place {
                 Some((file, line)) => {
                     let place = Place { file, line };
@@ -249,7 +250,10 @@ impl ValueGraph {
             arena.nodes.push(new).ok_or_else(|| PyValueError::new_err("there are too many nodes"))?;
         }
         // SAFETY: a new reference, or null with an exception.
-        self.outputs.iter().map(|id| unsafe { Bound::from_owned_ptr_or_err(py, super::object::stand_in(moved(*id))) }).collect()
+        self.outputs
+            .iter()
+            .map(|id| unsafe { Bound::from_owned_ptr_or_err(py, super::object::stand_in(moved(*id))) })
+            .collect()
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -287,7 +291,9 @@ fn graph_of(py: Python<'_>, values: &Bound<'_, PyTuple>) -> PyResult<ValueGraph>
         let arena = arena();
         let last = arena.last_change(arena.nodes.row(node).value()).filter(|change| *change > node);
         // A result that is no object, or whose change is no object's, stays the node that it is.
-        outputs.push(last.filter(|change| arena.nodes.row(*change).value() == arena.nodes.row(node).value()).unwrap_or(node));
+        outputs.push(
+            last.filter(|change| arena.nodes.row(*change).value() == arena.nodes.row(node).value()).unwrap_or(node),
+        );
     }
     let arena = arena();
     let nodes = &arena.nodes;

@@ -12,6 +12,7 @@ use super::calls;
 use super::numbers::given;
 use super::object::{is_traced, node_of, taken};
 use super::record::{changes_of, facts, record, record_reading};
+use super::wrapped::{special, traced_attribute};
 
 type Object = *mut ffi::PyObject;
 
@@ -21,7 +22,11 @@ unsafe extern "C" fn iter(traced: Object) -> Object {
         let py = Python::assume_attached();
         Arena::tidy();
         let begin = || {
-            let iterator = plain_of(py, traced)?.try_iter()?;
+            let plain = plain_of(py, traced)?;
+            if let Some(iterator) = special(&Bound::from_borrowed_ptr(py, traced), &plain, "__iter__", &[])? {
+                return Ok(iterator.into_ptr());
+            }
+            let iterator = plain.try_iter()?;
             record_reading(
                 py,
                 Operation::new(Kind::Iter, Op::None, &[node_of(traced)]),
@@ -46,6 +51,12 @@ unsafe fn step(py: Python<'_>, traced: Object) -> PyResult<Object> {
     // SAFETY: as for `next`.
     unsafe {
         let iterator = plain_of(py, traced)?;
+        if let Some(method) = traced_attribute(&iterator, "__next__") {
+            return match method.call1((Bound::from_borrowed_ptr(py, traced),)) {
+                Err(error) if error.is_instance_of::<pyo3::exceptions::PyStopIteration>(py) => Ok(null_mut()),
+                result => Ok(result?.into_ptr()),
+            };
+        }
         let Some(advance) = (*ffi::Py_TYPE(iterator.as_ptr())).tp_iternext else {
             let name = iterator.get_type().name()?;
             return Err(pyo3::exceptions::PyTypeError::new_err(format!("'{name}' object is not an iterator")));

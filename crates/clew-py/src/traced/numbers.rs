@@ -11,6 +11,7 @@ use super::arena::{Arena, Operation};
 use super::deep;
 use super::object::{boxed, is_traced, taken, unboxed, value_of};
 use super::record::{self, changing, fact, operand, record, record_reading};
+use super::wrapped::special;
 
 type Object = *mut ffi::PyObject;
 
@@ -107,6 +108,9 @@ unsafe fn operate_objects(py: Python<'_>, kind: Kind, op: Op, left: Object, righ
     unsafe {
         let (left, right) = (Bound::from_borrowed_ptr(py, left), Bound::from_borrowed_ptr(py, right));
         let (plain_left, plain_right) = (deep::untraced(&left)?, deep::untraced(&right)?);
+        if let Some(result) = by_traced_class(op, (&left, &plain_left), (&right, &plain_right))? {
+            return Ok(result.into_ptr());
+        }
         let in_place = op.without_place();
         if in_place.is_some() {
             record::before_change(py, left.as_ptr())?;
@@ -119,6 +123,36 @@ unsafe fn operate_objects(py: Python<'_>, kind: Kind, op: Op, left: Object, righ
         let op = in_place.unwrap_or(op);
         record_reading(py, Operation::new(kind, op, &inputs), taken(result.into_ptr()))
     }
+}
+
+/// Does an operator by the methods of a traced class, so that what happens in them is traced.
+fn by_traced_class<'py>(
+    op: Op,
+    (left, plain_left): (&Bound<'py, PyAny>, &Bound<'py, PyAny>),
+    (right, plain_right): (&Bound<'py, PyAny>, &Bound<'py, PyAny>),
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let name = op.name().trim_end_matches('_');
+    if let Some(result) = special(left, plain_left, &format!("__{name}__"), &[right])? {
+        return Ok(Some(result));
+    }
+    let plain = op.without_place().map_or(name, |op| op.name().trim_end_matches('_'));
+    if plain != name {
+        if let Some(result) = special(left, plain_left, &format!("__{plain}__"), &[right])? {
+            return Ok(Some(result));
+        }
+    }
+    let reflected = match op {
+        Op::Lt => "__gt__".to_owned(),
+        Op::Le => "__ge__".to_owned(),
+        Op::Gt => "__lt__".to_owned(),
+        Op::Ge => "__le__".to_owned(),
+        Op::Eq | Op::Ne => format!("__{name}__"),
+        _ => format!("__r{plain}__"),
+    };
+    if plain_left.get_type().is(plain_right.get_type()) && !matches!(op, Op::Eq | Op::Ne) {
+        return Ok(None);
+    }
+    special(right, plain_right, &reflected, &[left])
 }
 
 /// Whether an object can never change.
@@ -226,6 +260,13 @@ pub unsafe fn unary_of(py: Python<'_>, op: Op, operands: &[Object]) -> PyResult<
         let value = match quick {
             Some(value) => value,
             None => {
+                let this = Bound::from_borrowed_ptr(py, operands[0]);
+                let others: Vec<_> = operands[1..].iter().map(|one| Bound::from_borrowed_ptr(py, *one)).collect();
+                let name = format!("__{}__", op.name());
+                let others: Vec<_> = others.iter().collect();
+                if let Some(result) = special(&this, &deep::untraced(&this)?, &name, &others)? {
+                    return Ok(result.into_ptr());
+                }
                 let plain = operands
                     .iter()
                     .map(|operand| deep::untraced(&Bound::from_borrowed_ptr(py, *operand)))

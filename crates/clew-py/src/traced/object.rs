@@ -164,8 +164,12 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     add(ffi::Py_tp_doc, doc.as_ptr() as *mut c_void);
     add(ffi::Py_tp_members, members.as_mut_ptr().cast());
     add(ffi::Py_tp_methods, functions::methods().cast());
-    for (slot, function) in
-        numbers::slots().into_iter().chain(access::slots()).chain(calls::slots()).chain(conversions::slots()).chain(iteration::slots())
+    for (slot, function) in numbers::slots()
+        .into_iter()
+        .chain(access::slots())
+        .chain(calls::slots())
+        .chain(conversions::slots())
+        .chain(iteration::slots())
     {
         add(slot, function);
     }

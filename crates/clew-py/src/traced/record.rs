@@ -14,6 +14,32 @@ thread_local! {
     static CALLS: RefCell<Vec<Handle>> = const { RefCell::new(Vec::new()) };
 }
 
+thread_local! {
+    /// How many pieces of foreign code this thread is in, which see plain values only.
+    static N_PLAIN: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+}
+
+/// While there is one, this thread runs foreign code: what it makes is not traced.
+pub struct Plain(());
+
+impl Plain {
+    pub fn new() -> Self {
+        N_PLAIN.set(N_PLAIN.get() + 1);
+        Self(())
+    }
+
+    /// Whether this thread runs foreign code.
+    pub fn is_here() -> bool {
+        N_PLAIN.get() > 0
+    }
+}
+
+impl Drop for Plain {
+    fn drop(&mut self) {
+        N_PLAIN.set(N_PLAIN.get() - 1);
+    }
+}
+
 /// Enters a call; what happens until [`leave`] happens in it.
 pub fn enter(call: Handle) {
     CALLS.with_borrow_mut(|calls| calls.push(call));
@@ -74,11 +100,7 @@ pub unsafe fn record(py: Python<'_>, operation: Operation<'_>, value: Value) -> 
 
 /// As [`record`], with the last changes of the operands among what the operation comes after.
 #[inline]
-pub unsafe fn record_reading(
-    py: Python<'_>,
-    operation: Operation<'_>,
-    value: Value,
-) -> PyResult<*mut ffi::PyObject> {
+pub unsafe fn record_reading(py: Python<'_>, operation: Operation<'_>, value: Value) -> PyResult<*mut ffi::PyObject> {
     if arena().all_changes().is_empty() {
         // SAFETY: as for the caller.
         return unsafe { record(py, operation, value) };
@@ -93,7 +115,9 @@ pub fn changes_of(inputs: &[NodeId]) -> Vec<NodeId> {
     let arena = arena();
     let mut after: Vec<_> = inputs
         .iter()
-        .filter_map(|input| arena.last_change(arena.nodes.row(*input).value()).filter(|change| !inputs.contains(change)))
+        .filter_map(|input| {
+            arena.last_change(arena.nodes.row(*input).value()).filter(|change| !inputs.contains(change))
+        })
         .collect();
     after.sort_unstable();
     after.dedup();
@@ -135,7 +159,11 @@ pub unsafe fn record_change(py: Python<'_>, operation: Operation<'_>, object: *m
 }
 
 /// As [`record_change`], giving the stand-in of the object.
-pub unsafe fn changing(py: Python<'_>, operation: Operation<'_>, object: *mut ffi::PyObject) -> PyResult<*mut ffi::PyObject> {
+pub unsafe fn changing(
+    py: Python<'_>,
+    operation: Operation<'_>,
+    object: *mut ffi::PyObject,
+) -> PyResult<*mut ffi::PyObject> {
     // SAFETY: as for `record_change`.
     let traced = unsafe { stand_in(record_change(py, operation, object)?) };
     if traced.is_null() {
@@ -162,7 +190,14 @@ pub unsafe fn before_change(py: Python<'_>, traced: *mut ffi::PyObject) -> PyRes
         let row = arena.nodes.row(node);
         let is_part = matches!(
             row.kind,
-            Kind::GetAttr | Kind::GetItem | Kind::SetAttr | Kind::SetItem | Kind::DelAttr | Kind::DelItem | Kind::Iter | Kind::Next
+            Kind::GetAttr
+                | Kind::GetItem
+                | Kind::SetAttr
+                | Kind::SetItem
+                | Kind::DelAttr
+                | Kind::DelItem
+                | Kind::Iter
+                | Kind::Next
         );
         let outer = match row.kind {
             Kind::Argument | Kind::Return => arena.nodes.inputs(node).last(),
@@ -228,7 +263,10 @@ fn interpreted(py: Python<'_>, traced: *mut ffi::PyObject) -> PyResult<*mut ffi:
     // SAFETY: the caller gives its reference away.
     let result = unsafe { Bound::from_owned_ptr_or_err(py, traced)? };
     let Some(interpreter) = arena().interpreters.pop() else { return Ok(result.into_ptr()) };
-    let said = py.import("clew.tracing").and_then(|module| module.getattr("_interpret")).and_then(|ask| ask.call1((&interpreter, &result)));
+    let said = py
+        .import("clew.tracing")
+        .and_then(|module| module.getattr("_interpret"))
+        .and_then(|ask| ask.call1((&interpreter, &result)));
     arena().interpreters.push(interpreter);
     Ok(said?.into_ptr())
 }
