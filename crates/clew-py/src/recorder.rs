@@ -23,6 +23,7 @@ pub mod namespaces;
 pub mod nesting;
 pub mod observe;
 pub mod outside;
+pub mod steady;
 pub mod threads;
 pub mod units;
 pub mod walk;
@@ -35,7 +36,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::UnsafeCell;
 
 use clew_trace::log::Keep;
-use clew_trace::{ExternalId, ExternalState, Flow, FlowKind, SourceTable, StatementId};
+use clew_trace::{ExternalId, ExternalKind, ExternalState, Flow, FlowKind, SourceTable, StatementId};
 
 use crate::hooks::site::Site;
 
@@ -116,7 +117,7 @@ pub struct Recorder {
     pub entries: FxHashSet<(u32, u32, u32)>,
     pub raised: FxHashSet<(u32, u32, u32)>,
     pub outside: Vec<Outside>,
-    pub outside_ids: FxHashMap<ExternalState, u32>,
+    pub outside_ids: FxHashMap<ExternalKind, FxHashMap<String, u32>>,
     pub outside_uses: Vec<clew_trace::ExternalUse>,
     pub outside_seen: FxHashSet<(u32, u32, clew_trace::Access)>,
     pub keys: FxHashMap<String, u32>,
@@ -236,13 +237,14 @@ impl Recorder {
     }
 
     /// The recorder's number for outside state.
-    pub fn external(&mut self, kind: clew_trace::ExternalKind, key: &str) -> ExternalId {
-        let state = ExternalState { kind, key: key.to_owned() };
-        if let Some(&id) = self.outside_ids.get(&state) {
+    pub fn external(&mut self, kind: ExternalKind, key: &str) -> ExternalId {
+        let ids = self.outside_ids.entry(kind).or_default();
+        if let Some(&id) = ids.get(key) {
             return ExternalId(id);
         }
         let id = self.outside.len() as u32;
-        self.outside_ids.insert(state.clone(), id);
+        ids.insert(key.to_owned(), id);
+        let state = ExternalState { kind, key: key.to_owned() };
         self.outside.push(Outside { state, writer: NO_UNIT, contributors: Vec::new() });
         ExternalId(id)
     }

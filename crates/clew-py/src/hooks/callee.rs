@@ -212,8 +212,9 @@ impl Drop for Untraced {
 /// The specification of a foreign callee, asked for once.
 ///
 /// # Safety
-/// The interpreter lock is held; pointers are live (`receiver` may be null); no reference to the recorder is alive.
-pub unsafe fn spec_of(callee: *mut ffi::PyObject, receiver: *mut ffi::PyObject, name: Option<&str>) -> u32 {
+/// The interpreter lock is held; pointers are live (`receiver` and the method's `name` may be null); no reference to
+/// the recorder is alive.
+pub unsafe fn spec_of(callee: *mut ffi::PyObject, receiver: *mut ffi::PyObject, name: *mut ffi::PyObject) -> u32 {
     // SAFETY: the lock is held; the recorder is not borrowed while the resolver runs.
     unsafe {
         let Some(recorder_ref) = recorder() else {
@@ -225,13 +226,14 @@ pub unsafe fn spec_of(callee: *mut ffi::PyObject, receiver: *mut ffi::PyObject, 
         }
         let py = Python::assume_attached();
         recorder_ref.resolving = true;
+        let name = (!name.is_null()).then(|| text_of(name));
         let untraced = Untraced::begin();
         let resolver = recorder_ref.specs.resolver(py);
         let spec = resolver.and_then(|resolver| {
             let error = forward::Error::fetch();
             let callee = Bound::from_borrowed_ptr(py, callee);
             let kind = (!receiver.is_null()).then(|| Bound::from_borrowed_ptr(py, ffi::Py_TYPE(receiver).cast()));
-            let answer = effects::resolve(py, &resolver, &callee, kind.as_ref(), name);
+            let answer = effects::resolve(py, &resolver, &callee, kind.as_ref(), name.as_deref());
             ffi::PyErr_Clear();
             error.restore();
             answer
@@ -311,8 +313,7 @@ pub unsafe fn wrap(site: *mut Site, callee: *mut ffi::PyObject, receiver: *mut f
         } else {
             receiver
         };
-        let name = if (*site).name.is_null() { None } else { Some(text_of((*site).name)) };
-        let spec = spec_of(callee, receiver, name.as_deref());
+        let spec = spec_of(callee, receiver, (*site).name);
         let receiver = if receiver.is_null() { state_of(callee) } else { receiver };
         let Some(recorder_ref) = recorder() else {
             return ffi::Py_NewRef(callee);

@@ -6,9 +6,13 @@
 
 #![allow(unsafe_code)]
 
+mod steady;
+
 use pyo3::ffi;
 
+pub use self::steady::Steady;
 use super::effects::flag;
+use crate::recorder::families::Family;
 use crate::recorder::inspect::{is_atom, type_name};
 use crate::recorder::walk::{self, Below};
 use crate::recorder::writes::{Strength, WHOLE};
@@ -52,18 +56,40 @@ unsafe fn calls_another(object: *mut ffi::PyObject) -> bool {
 /// # Safety
 /// The interpreter lock is held; `object` is alive; no reference to the recorder is.
 pub unsafe fn advance(unit: u32, object: *mut ffi::PyObject) {
-    // SAFETY: as promised; the walk runs no user code.
+    // SAFETY: as promised.
     unsafe {
-        if is_atom(ffi::Py_TYPE(object)) {
-            return;
+        if can_be_advanced(object) {
+            draw(unit, object, None);
         }
-        let draws = is_iterator(object) || observe::is_generator(object);
-        if !draws && !is_callback(object) {
-            return;
+    }
+}
+
+/// The running unit draws from `object` once more: `steady` is what it remembers of the last time.
+///
+/// # Safety
+/// As for [`advance`]; `steady` was never used for another object.
+pub unsafe fn advance_again(unit: u32, object: *mut ffi::PyObject, steady: &mut Steady) {
+    // SAFETY: as promised.
+    unsafe {
+        if !steady.holds(unit) && can_be_advanced(object) {
+            draw(unit, object, Some(steady).filter(|steady| steady.is_patient()));
         }
+    }
+}
+
+unsafe fn can_be_advanced(object: *mut ffi::PyObject) -> bool {
+    // SAFETY: a live object.
+    unsafe {
+        !is_atom(ffi::Py_TYPE(object)) && (is_iterator(object) || observe::is_generator(object) || is_callback(object))
+    }
+}
+
+unsafe fn draw(unit: u32, object: *mut ffi::PyObject, steady: Option<&mut Steady>) {
+    // SAFETY: as promised to `advance`; the walk runs no user code.
+    unsafe {
         let (mut iterators, mut callbacks, mut shown) = (Vec::new(), Vec::new(), Vec::new());
-        let mut items = Vec::new();
-        walk::reachable(object, BUDGET, |part| {
+        let (mut items, mut followed) = (Vec::new(), Vec::new());
+        let complete = walk::reachable(object, BUDGET, |part| {
             if is_iterator(part) || observe::is_generator(part) {
                 iterators.push(part);
             } else if is_callback(part) {
@@ -75,23 +101,33 @@ pub unsafe fn advance(unit: u32, object: *mut ffi::PyObject) {
                 }
                 walk::referents(part, &mut items);
             }
+            followed.push(part);
             Below::Follow
         });
         if iterators.iter().all(|iterator| hands_on(*iterator)) {
             // Whoever is given an item looks into it itself.
             shown.retain(|part| !items.contains(part));
         }
+        let mut addresses = Vec::new();
+        let mut same_again = complete;
         if let Some(recorder) = recorder() {
             for part in shown {
                 let owner = recorder.owner(part);
+                addresses.push(owner as usize);
                 recorder.read_address(unit, owner as usize, WHOLE, FlowKind::Data);
             }
             for iterator in iterators {
+                let family = recorder.family(ffi::Py_TYPE(iterator));
+                same_again &= matches!(family, Family::Plain | Family::User) && !observe::is_generator(iterator);
+                addresses.push(iterator as usize);
                 recorder.write(unit, iterator, WHOLE, Strength::Updates);
             }
         }
         for callback in callbacks {
-            called(unit, callback, object);
+            same_again &= !called(unit, callback, object);
+        }
+        if let Some(steady) = steady.filter(|_| same_again) {
+            steady.keep(unit, &followed, &addresses);
         }
     }
 }
@@ -128,22 +164,24 @@ unsafe fn is_short(object: *mut ffi::PyObject) -> bool {
     }
 }
 
-/// A foreign callable was called with something that is reachable from `root`.
-unsafe fn called(unit: u32, callable: *mut ffi::PyObject, root: *mut ffi::PyObject) {
+/// A foreign callable was called with something that is reachable from `root`. Returns whether it wrote anything.
+unsafe fn called(unit: u32, callable: *mut ffi::PyObject, root: *mut ffi::PyObject) -> bool {
     // SAFETY: as for `advance`: `root` keeps all parts alive.
     unsafe {
         let receiver = super::callee::bound_receiver(callable);
-        let spec = super::callee::spec_of(callable, receiver, None);
-        let Some(recorder) = recorder() else { return };
+        let spec = super::callee::spec_of(callable, receiver, std::ptr::null_mut());
+        let Some(recorder) = recorder() else { return false };
         let spec = recorder.specs.spec(spec);
         let flags = spec.flags;
         // What is drawn is passed by position.
         let by_keyword_only = spec.written_positions.is_empty() && !spec.written_keywords.is_empty();
         let writes_drawn = flags & flag::WRITES_ARGUMENT != 0 && !by_keyword_only;
-        if flags & flag::WRITES_RECEIVER != 0 && !receiver.is_null() {
+        let writes_receiver = flags & flag::WRITES_RECEIVER != 0 && !receiver.is_null();
+        if writes_receiver {
             recorder.write(unit, receiver, WHOLE, Strength::Updates);
         }
-        if writes_drawn || calls_another(callable) && flags & flag::OBSERVE != 0 {
+        let writes_drawn = writes_drawn || calls_another(callable) && flags & flag::OBSERVE != 0;
+        if writes_drawn {
             let mut mutable = Vec::new();
             walk::reachable(root, BUDGET, |part| {
                 if is_container(ffi::Py_TYPE(part)) {
@@ -155,6 +193,7 @@ unsafe fn called(unit: u32, callable: *mut ffi::PyObject, root: *mut ffi::PyObje
                 recorder.write(unit, part, WHOLE, Strength::Updates);
             }
         }
+        writes_receiver || writes_drawn
     }
 }
 

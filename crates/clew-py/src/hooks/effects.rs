@@ -7,6 +7,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyModule, PyTuple};
 use rustc_hash::FxHashMap;
+use std::rc::Rc;
 
 use crate::recorder::hidden::package_of_name;
 use crate::recorder::inspect::type_name;
@@ -36,7 +37,7 @@ pub struct Spec {
     /// Bits of [`flag`].
     pub flags: u32,
     /// Names of hidden state.
-    pub states: Vec<String>,
+    pub states: Option<Rc<[String]>>,
     /// Positions of arguments that are written.
     pub written_positions: Vec<usize>,
     /// Keywords of arguments that are written.
@@ -53,7 +54,7 @@ impl Spec {
     const fn plain(flags: u32) -> Self {
         Self {
             flags,
-            states: Vec::new(),
+            states: None,
             written_positions: Vec::new(),
             written_keywords: Vec::new(),
             package: String::new(),
@@ -171,7 +172,7 @@ pub fn resolve(
         spec.effect = Some(answer.clone().unbind());
         return Some(spec);
     }
-    spec.states = states;
+    spec.states = (!states.is_empty()).then(|| states.into());
     if let Ok(Some(arguments)) = extra.get_item("arguments") {
         for argument in arguments.try_iter().ok()? {
             let argument = argument.ok()?;

@@ -391,9 +391,7 @@ impl Call {
         recorder.environ_called = false;
         // SAFETY: arguments are alive through the call.
         unsafe {
-            let name = (*self.site).name;
-            let name = if name.is_null() { String::new() } else { text_of(name) };
-            recorder.after_foreign_call(unit, spec_id, &name);
+            recorder.after_foreign_call(unit, spec_id, (*self.site).name);
             for (part, snapshot) in before {
                 for object in observe::changed(*part, snapshot) {
                     self.write(recorder, unit, object);
@@ -532,9 +530,9 @@ impl Call {
     /// Whether a method of a generator object was called: module functions are methods of an object of the module.
     unsafe fn draws_from_own(&self, recorder: &Recorder) -> bool {
         !self.receiver.is_null()
+            && !recorder.random.owns(self.receiver)
             // SAFETY: a part of a live call.
             && unsafe { observe::is_generator(self.receiver) }
-            && !recorder.random.owns(self.receiver)
     }
 
     unsafe fn hidden_state(&self, recorder: &mut Recorder, unit: u32, spec_id: u32, flags: u32) {
@@ -553,8 +551,12 @@ impl Call {
                 let access = if seeds { Access::Write } else { Access::Update };
                 let states = recorder.specs.spec(spec_id).states.clone();
                 let is_own = kind == ExternalKind::Random && self.draws_from_own(recorder);
-                for state in states.into_iter().filter(|state| !is_own && hidden::probe::number(state).is_none()) {
-                    let external = recorder.external(kind, &state);
+                for state in states
+                    .iter()
+                    .flat_map(|states| states.iter())
+                    .filter(|state| !is_own && hidden::probe::number(state).is_none())
+                {
+                    let external = recorder.external(kind, state);
                     recorder.outside_access(unit, external, access);
                 }
                 if flags & flag::FIGURE != 0 {
@@ -613,7 +615,7 @@ impl Call {
             let known =
                 [flag::OUTPUT, flag::STREAM, flag::CLOCK, flag::RANDOM, flag::ENVIRONMENT, flag::NONDETERMINISTIC];
             let is_known = spec.effect.is_some()
-                || !spec.states.is_empty()
+                || spec.states.is_some()
                 || known.iter().any(|bit| flags & bit != 0)
                 || hidden::EXPLAINED.contains(&spec.package.as_str());
             if is_silent && !changed && !is_known && self.receiver.is_null() {

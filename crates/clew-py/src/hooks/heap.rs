@@ -183,7 +183,10 @@ pub unsafe extern "C" fn read(site: *mut ffi::PyObject, object: *mut ffi::PyObje
         if is_atom(tp) {
             return ffi::Py_NewRef(object);
         }
-        if (*hot).any_old {
+        if (*site.cast::<Site>()).update && is_hashed(tp) {
+            // `x in table`: keys are equal or not for good, and values do not matter.
+            look(&*site.cast::<Site>(), object);
+        } else if (*hot).any_old {
             walk::read_deep_now(object, Reach::NotUserObjects);
         }
         if (*hot).ambient {
@@ -198,6 +201,11 @@ pub unsafe extern "C" fn read(site: *mut ffi::PyObject, object: *mut ffi::PyObje
         }
         ffi::Py_NewRef(object)
     }
+}
+
+/// Whether items are found by their hash.
+fn is_hashed(tp: *mut ffi::PyTypeObject) -> bool {
+    tp == &raw mut ffi::PyDict_Type || tp == &raw mut ffi::PySet_Type || tp == &raw mut ffi::PyFrozenSet_Type
 }
 
 /// Options and contexts of the object's library, once some were changed.

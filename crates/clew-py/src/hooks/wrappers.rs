@@ -27,6 +27,8 @@ struct Wrapper {
     site: *mut Site,
     /// For a manager: hidden states as they were before the block, or null.
     scope: *mut Scope,
+    /// For a lazy iterator: what its last step found, or null.
+    steady: *mut draw::Steady,
 }
 
 struct Types {
@@ -82,6 +84,9 @@ unsafe extern "C" fn dealloc(object: *mut ffi::PyObject) {
         let this = object.cast::<Wrapper>();
         let (inner, container, site) = ((*this).inner, (*this).container, (*this).site);
         drop(scope_of(this));
+        if !(*this).steady.is_null() {
+            drop(Box::from_raw((*this).steady));
+        }
         let tp = ffi::Py_TYPE(object);
         ffi::PyObject_Free(object.cast());
         ffi::Py_DECREF(tp.cast());
@@ -121,6 +126,7 @@ unsafe fn wrapper(
         ffi::Py_INCREF(site.cast());
         (*memory).site = site;
         (*memory).scope = std::ptr::null_mut();
+        (*memory).steady = std::ptr::null_mut();
         memory.cast()
     }
 }
@@ -152,7 +158,10 @@ unsafe extern "C" fn next(object: *mut ffi::PyObject) -> *mut ffi::PyObject {
             enter_unit((*site).unit);
         }
         if (*this).container.is_null() {
-            draw::advance(current_unit(), (*this).inner);
+            if (*this).steady.is_null() {
+                (*this).steady = Box::into_raw(Box::default());
+            }
+            draw::advance_again(current_unit(), (*this).inner, &mut *(*this).steady);
         } else {
             heap::look(&*site, (*this).container);
         }

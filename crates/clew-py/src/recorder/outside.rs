@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::inspect::text_of;
 use super::units::current_unit;
 use super::{recorder, Recorder, NO_UNIT};
-use clew_trace::{Access, ExternalId, ExternalKind, ExternalState, ExternalUse, FlowKind, StatementId, WriteKind};
+use clew_trace::{Access, ExternalId, ExternalKind, ExternalUse, FlowKind, StatementId, WriteKind};
 
 extern "C" {
     fn PySys_AddAuditHook(
@@ -341,8 +341,7 @@ impl Recorder {
     fn note_file(&mut self, unit: u32, real: &str, access: Access) {
         self.use_kind(unit, ExternalKind::File, real, access);
         if let Some((parent, _)) = real.rsplit_once('/') {
-            let made = ExternalState { kind: ExternalKind::Directory, key: parent.to_owned() };
-            let known = self.outside_ids.get(&made).copied();
+            let known = self.outside_ids.get(&ExternalKind::Directory).and_then(|ids| ids.get(parent)).copied();
             if let Some(id) = known {
                 let maker = self.outside[id as usize].writer;
                 self.flow(unit, maker, FlowKind::External(ExternalId(id)));
@@ -476,6 +475,8 @@ pub struct RandomState {
     numpy_seen: (u32, u32, u32),
     python: Option<*const u32>,
     python_seen: (u32, u32, u32),
+    /// How many modules there were when the generators were looked for.
+    n_modules: ffi::Py_ssize_t,
     n_checks: u32,
 }
 
@@ -490,7 +491,7 @@ impl Recorder {
     /// The interpreter lock is held.
     pub unsafe fn check_random(&mut self, unit: u32) -> bool {
         self.random.n_checks = self.random.n_checks.wrapping_add(1);
-        if (self.random.numpy.is_none() || self.random.python.is_none()) && self.random.n_checks % 16 == 1 {
+        if self.random.numpy.is_none() || self.random.python.is_none() {
             // SAFETY: promised.
             unsafe { self.random.locate() };
         }
@@ -542,6 +543,11 @@ impl RandomState {
     unsafe fn locate(&mut self) {
         // SAFETY: the lock is held; every step checks for failure and clears errors.
         unsafe {
+            // A module is among them before it has its generator.
+            let n_modules = ffi::PyDict_Size(ffi::PyImport_GetModuleDict());
+            if std::mem::replace(&mut self.n_modules, n_modules) == n_modules && self.n_checks % 64 != 1 {
+                return;
+            }
             if self.python.is_none() {
                 if let Some(instance) = attribute_path(c"random", &[c"_inst"]) {
                     self.owners[0] = instance as usize;

@@ -7,6 +7,7 @@
 
 use pyo3::ffi;
 
+use super::inspect::text_of;
 use super::writes::{Strength, WHOLE};
 use super::{Recorder, NO_UNIT};
 use clew_trace::FlowKind;
@@ -56,19 +57,25 @@ impl Recorder {
     }
 
     /// A foreign call ended: it may have started threads, or waited for some.
-    pub fn after_foreign_call(&mut self, unit: u32, spec_id: u32, name: &str) {
+    ///
+    /// # Safety
+    /// The interpreter lock is held; `name` is null or the name of a method, alive.
+    pub unsafe fn after_foreign_call(&mut self, unit: u32, spec_id: u32, name: *mut ffi::PyObject) {
         if unit == NO_UNIT || self.in_other_thread() {
             return;
         }
-        let package = self.specs.spec(spec_id).package.clone();
+        let package = &self.specs.spec(spec_id).package;
+        let begets_children = self.has_children_in(package).then(|| package.clone());
         if PACKAGES.contains(&package.as_str()) {
             self.waited(unit);
+            // SAFETY: as promised.
+            let starts = !name.is_null() && STARTERS.contains(&unsafe { text_of(name) }.as_str());
             // What a thread wrote before anybody waited for it may be written later the next time.
-            if !STARTERS.contains(&name) && is_alone() {
+            if !starts && is_alone() {
                 self.threads.written.clear();
             }
         }
-        if self.has_children_in(&package) {
+        if let Some(package) = begets_children {
             self.changed_package(unit, &package);
         }
         self.child_may_have_ended(unit);

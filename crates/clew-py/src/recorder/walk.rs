@@ -10,6 +10,7 @@ use rustc_hash::FxHashSet;
 use std::ffi::{c_int, c_void};
 
 use super::families::Family;
+use super::hidden::package_of_type;
 use super::inspect::{is_atom, is_named};
 use super::threads::address_in_thread;
 use super::units::hot;
@@ -36,6 +37,9 @@ impl Default for WalkMemory {
     }
 }
 
+/// Objects of a walk that is kept, at most.
+const MAX_WATCHED: usize = 200;
+
 impl WalkMemory {
     /// Forgets all.
     pub fn clear(&mut self) {
@@ -46,6 +50,23 @@ impl WalkMemory {
         let slot = &mut self.recent[(address >> 4) & 63];
         std::mem::replace(slot, address) == address
     }
+}
+
+/// Whether the parts of an object change by writes only that are told.
+unsafe fn is_told(tp: *mut ffi::PyTypeObject, family: Family) -> bool {
+    matches!(family, Family::Array | Family::Frame)
+        || tp == &raw mut ffi::PyList_Type
+        || tp == &raw mut ffi::PyTuple_Type
+        || tp == &raw mut ffi::PyDict_Type
+        || tp == &raw mut ffi::PySet_Type
+        || tp == &raw mut ffi::PyFrozenSet_Type
+        || tp == &raw mut ffi::_PyWeakref_RefType
+        || tp == &raw mut ffi::PyBaseObject_Type
+        // SAFETY: a live type. Walks stop at classes.
+        || unsafe {
+            (*tp).tp_flags & ffi::Py_TPFLAGS_TYPE_SUBCLASS != 0
+                || matches!(package_of_type(tp).as_str(), "numpy" | "pandas")
+        }
 }
 
 /// Key under which a thread's own attributes of a shared object are noted for the others.
@@ -179,8 +200,17 @@ impl Recorder {
             if !(*hot()).any_old || is_outside || is_atom(ffi::Py_TYPE(object)) || self.walks.met(object as usize) {
                 return;
             }
+            if self.written.watch.holds(object as usize, unit) {
+                return;
+            }
             let mut found = Vec::new();
-            let complete = self.walks.spent <= UNIT_BUDGET && self.known_below(object, WALK_BUDGET, reach, &mut found);
+            let mut met = self.written.watch.is_usual(object as usize, unit).then(Vec::new);
+            let complete =
+                self.walks.spent <= UNIT_BUDGET && self.look_below(object, WALK_BUDGET, reach, &mut found, &mut met);
+            if let Some(met) = met.filter(|met| complete && met.len() > 1) {
+                let addresses: Vec<usize> = met.into_iter().chain(found.iter().copied()).collect();
+                self.keep_walk(unit, object, &addresses);
+            }
             for address in found {
                 self.read_address(unit, address, WHOLE, FlowKind::Data);
             }
@@ -194,6 +224,14 @@ impl Recorder {
         }
     }
 
+    /// A deep read of `root` by `unit` finds nothing new until one of the addresses is written or `root` dies.
+    unsafe fn keep_walk(&mut self, unit: u32, root: *mut ffi::PyObject, addresses: &[usize]) {
+        self.written.follow(root as usize);
+        self.written.watch.keep(root as usize, unit, addresses);
+        // SAFETY: the lock is held by whoever records. Writes that were told already are told again.
+        unsafe { (*hot()).epoch = (*hot()).epoch.wrapping_add(1) };
+    }
+
     /// Addresses reachable from `object` that have writers.
     ///
     /// # Safety
@@ -205,6 +243,19 @@ impl Recorder {
         reach: Reach,
         found: &mut Vec<usize>,
     ) -> bool {
+        // SAFETY: as promised.
+        unsafe { self.look_below(object, budget, reach, found, &mut None) }
+    }
+
+    /// As `known_below`; `met` becomes all that was met if it is little and changes by writes that are told, or nothing.
+    unsafe fn look_below(
+        &mut self,
+        object: *mut ffi::PyObject,
+        budget: usize,
+        reach: Reach,
+        found: &mut Vec<usize>,
+        met: &mut Option<Vec<usize>>,
+    ) -> bool {
         let mut owned_elsewhere = Vec::new();
         let mut n_visited = 0;
         // SAFETY: as promised; the closure runs no Python code except to tell the family of a new type.
@@ -215,7 +266,14 @@ impl Recorder {
                 if bit((*hot).known, (*hot).mask, object as usize) {
                     found.push(object as usize);
                 }
-                match self.family(ffi::Py_TYPE(object)) {
+                let family = self.family(ffi::Py_TYPE(object));
+                if let Some(addresses) = met.as_mut() {
+                    addresses.push(object as usize);
+                    if n_visited > MAX_WATCHED || !is_told(ffi::Py_TYPE(object), family) {
+                        *met = None;
+                    }
+                }
+                match family {
                     Family::Plain => Below::Follow,
                     Family::User if reach == Reach::NotUserObjects => Below::Stop,
                     Family::User => Below::Follow,

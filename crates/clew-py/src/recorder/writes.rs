@@ -11,6 +11,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use pyo3::ffi;
 
 use super::namespaces::Partners;
+use super::steady::Watch;
 use super::units::{hot, RecentWrite, N_RECENT};
 use super::{Recorder, NO_UNIT};
 use clew_trace::FlowKind;
@@ -74,6 +75,8 @@ pub struct Written {
     pending: Vec<usize>,
     /// Entries removed since the bitmaps were made.
     n_stale: usize,
+    /// Whom to tell of writes.
+    pub watch: Watch,
 }
 
 /// How a write relates to what was there.
@@ -130,6 +133,7 @@ impl Written {
         self.partners.part(address);
         if let Some(entry) = self.entries.remove(&address) {
             self.n_stale += 1;
+            self.watch.died(address);
             // SAFETY: the interpreter lock is held by whoever frees an object.
             unsafe {
                 let hot = &mut *hot();
@@ -214,6 +218,7 @@ impl Recorder {
     fn write_one(&mut self, unit: u32, address: usize, key: u32, strength: Strength) {
         self.hidden.n_changes += 1;
         self.annotated.note(address);
+        self.written.watch.written(address);
         if strength == Strength::Updates || key == WHOLE {
             self.read_address(unit, address, key, FlowKind::Mutate);
         }

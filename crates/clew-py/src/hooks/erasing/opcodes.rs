@@ -79,6 +79,36 @@ const V11: &[(u8, Op)] = &[
     (144, Op::Extended),
 ];
 
+const V12: &[(u8, Op)] = &[
+    (2, Op::PushNull),
+    (100, Op::Constant),
+    (124, Op::Local),
+    (116, Op::Global),
+    (137, Op::Load),
+    (127, Op::Load),
+    (106, Op::Attribute),
+    (25, Op::Item),
+    (60, Op::StoreItem),
+    (171, Op::Call),
+    (117, Op::Is),
+    (122, Op::Two),
+    (107, Op::Two),
+    (118, Op::Two),
+    (26, Op::Slice),
+    (11, Op::One),
+    (12, Op::One),
+    (15, Op::One),
+    (102, Op::Build),
+    (103, Op::Build),
+    (104, Op::Build),
+    (120, Op::Copy),
+    (1, Op::Pop),
+    (115, Op::JumpIfTrue),
+    (114, Op::JumpIfFalse),
+    (110, Op::Jump),
+    (144, Op::Extended),
+];
+
 const V13: &[(u8, Op)] = &[
     (34, Op::PushNull),
     (83, Op::Constant),
@@ -116,6 +146,7 @@ impl Opcodes {
     pub fn of(minor: u8) -> Option<Self> {
         let (listed, first_instrumented) = match minor {
             11 => (V11, u8::MAX),
+            12 => (V12, 237),
             13 => (V13, 235),
             _ => return None,
         };
