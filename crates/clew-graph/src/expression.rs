@@ -8,6 +8,7 @@ mod bits;
 mod closure;
 mod compile;
 mod constraints;
+mod drawing;
 mod form;
 mod infix;
 mod numbers;
@@ -19,6 +20,7 @@ use clew_trace::values::{NodeId, Nodes};
 pub use closure::{downstream, upstream, with_guards};
 pub use compile::{compile, Guards, Program};
 pub use constraints::{constraints, Constraint, Rule};
+pub use drawing::drawing;
 pub use infix::infix;
 pub use numbers::{python_float, python_int};
 

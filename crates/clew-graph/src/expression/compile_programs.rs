@@ -267,7 +267,7 @@ fn python_runs_what_was_compiled() {
     let programs = prop::collection::vec(statement(), 1..9);
     let mut script = PRELUDE.to_owned();
     let mut n_loops = 0;
-    for _ in 0..600 {
+    for _ in 0..400 {
         let program = programs.new_tree(&mut runner).expect("a program").current();
         let mut run = Run::new();
         run.run(&program);

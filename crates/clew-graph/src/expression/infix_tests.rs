@@ -124,7 +124,7 @@ fn items_slices_and_containers() {
         check(
             |t| {
                 let [a, b, c] = abc(t);
-                let none = t.literal("None");
+                let none = t.written("None");
                 let key = t.build(op, &[b, c, none][..n]);
                 t.plain(Kind::GetItem, &[a, key], &[])
             },
@@ -139,7 +139,7 @@ fn items_slices_and_containers() {
     check(
         |t| {
             let [a, b, c] = abc(t);
-            let none = t.literal("None");
+            let none = t.written("None");
             let slice = t.build(Op::Slice, &[none, b, c]);
             let key = t.build(Op::Tuple, &[slice, b]);
             t.plain(Kind::GetItem, &[a, key], &[])

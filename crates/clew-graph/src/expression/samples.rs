@@ -57,7 +57,7 @@ impl Trace {
     }
 
     /// A constant that can be written.
-    pub(crate) fn literal(&mut self, text: &str) -> NodeId {
+    pub(crate) fn written(&mut self, text: &str) -> NodeId {
         let value = self.object(text, true);
         self.add(Kind::Const, Op::None, LabelId::NONE, &[], value)
     }

@@ -83,6 +83,7 @@ impl Writer<'_, '_> {
             let written = self.operand(init, Some((at, carry.init)));
             let is_free = self.variables.get(&written.text) == Some(&self.block)
                 && !variables.contains(&written.text)
+                && !self.uses.is_leaving(carry.new)
                 && matches!(init, Operand::Value(value) if self.uses.remaining[value as usize] == 0);
             if is_free {
                 variables.push(written.text);

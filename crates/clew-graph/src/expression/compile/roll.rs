@@ -14,8 +14,10 @@ use rustc_hash::FxHashMap;
 use super::blocks::{Blocks, Carry, Item, Loop, Operand, Varying};
 use super::lower::mix;
 
-/// How deep loops are found.
-const MAX_NESTING: usize = 4;
+/// How often loops are looked for: once found, they may be parts of others.
+const MAX_PASSES: usize = 8;
+/// Periods up to each of these are looked for before longer ones, so that inner loops are found before outer ones.
+const LENGTHS: [usize; 3] = [8, 128, usize::MAX];
 /// How many periods are tried at an item.
 const MAX_PERIODS: usize = 16;
 /// From so many turns on no longer period is looked for.
@@ -23,9 +25,17 @@ const MANY_TURNS: u32 = 8;
 
 /// Puts repeated items into loops.
 pub(crate) fn roll(blocks: &mut Blocks<'_>, outputs: &[u32]) {
-    for _ in 0..MAX_NESTING {
-        let Some(loops) = Pass::new(blocks, outputs).find() else { break };
-        apply(blocks, loops);
+    let mut lengths = LENGTHS.as_slice();
+    for _ in 0..MAX_PASSES {
+        let mut pass = Pass::new(blocks, outputs);
+        let found = loop {
+            let Some((longest, longer)) = lengths.split_first() else { return };
+            if let Some(loops) = pass.find(*longest) {
+                break loops;
+            }
+            lengths = longer;
+        };
+        apply(blocks, found);
     }
 }
 
@@ -119,11 +129,11 @@ impl<'b, 'a> Pass<'b, 'a> {
     }
 
     /// All loops, in order; none when there are none.
-    fn find(mut self) -> Option<Vec<FoundLoop>> {
+    fn find(&mut self, longest: usize) -> Option<Vec<FoundLoop>> {
         let mut found = Vec::new();
         let mut at = 0;
         while at < self.signatures.len() {
-            match self.best(at) {
+            match self.best(at, longest) {
                 Some((period, verified)) => {
                     let body = self.build(at, period, &verified);
                     let len = verified.n_turns as usize * period + usize::from(body.exhausts);
@@ -137,12 +147,12 @@ impl<'b, 'a> Pass<'b, 'a> {
     }
 
     /// The period at an item that covers most.
-    fn best(&mut self, at: usize) -> Option<(usize, Verified)> {
+    fn best(&mut self, at: usize, longest: usize) -> Option<(usize, Verified)> {
         let mut best: Option<(usize, Verified)> = None;
         let mut alike = self.next_alike[at];
         for _ in 0..MAX_PERIODS {
             let period = (alike as usize).wrapping_sub(at);
-            if alike == u32::MAX || at + 3 * period > self.signatures.len() {
+            if alike == u32::MAX || period > longest || at + 3 * period > self.signatures.len() {
                 break;
             }
             alike = self.next_alike[alike as usize];

@@ -18,8 +18,10 @@ pub(crate) struct Uses {
     home: FxHashMap<u32, u32>,
     /// The block around each loop.
     around: FxHashMap<u32, u32>,
-    /// Values that the next turn reads: after the loop these have the name of what is carried.
-    carried: FxHashSet<u32>,
+    /// Values of a loop that its next turn reads: after the loop these have the name of what is carried.
+    carried: FxHashSet<(u32, u32)>,
+    /// Such values that are used after a loop around theirs which does not carry them.
+    leaving: FxHashSet<u32>,
 }
 
 impl Uses {
@@ -31,6 +33,7 @@ impl Uses {
             home: FxHashMap::default(),
             around: FxHashMap::default(),
             carried: FxHashSet::default(),
+            leaving: FxHashSet::default(),
         };
         uses.block(blocks, &blocks.items, OUTERMOST);
         for output in outputs {
@@ -49,12 +52,24 @@ impl Uses {
         self.n_here[value as usize] == 0
     }
 
+    /// Whether a value that a loop carries must not share its variable with a loop around that one.
+    pub(crate) fn is_leaving(&self, value: u32) -> bool {
+        self.leaving.contains(&value)
+    }
+
     fn one(&mut self, value: u32, block: u32) {
         self.remaining[value as usize] += 1;
         let home = self.home.get(&value).copied().unwrap_or(OUTERMOST);
         let n = if home == block {
             1
-        } else if self.carried.contains(&value) && !self.is_inside(block, home) {
+        } else if self.carried.contains(&(value, home)) && !self.is_inside(block, home) {
+            let mut left = self.around.get(&home).copied();
+            while let Some(outer) = left.filter(|outer| *outer != block && *outer != OUTERMOST) {
+                if !self.carried.contains(&(value, outer)) {
+                    self.leaving.insert(value);
+                }
+                left = self.around.get(&outer).copied();
+            }
             0
         } else {
             2
@@ -100,7 +115,7 @@ impl Uses {
             for carry in &body.carries {
                 self.operand(body.operands[carry.init as usize], block);
                 self.home.insert(carry.old, inside);
-                self.carried.insert(carry.new);
+                self.carried.insert((carry.new, inside));
             }
             if body.exhausts {
                 for input in blocks.lowered.nodes.inputs(NodeId(body.body[0])) {

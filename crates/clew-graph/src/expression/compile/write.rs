@@ -374,15 +374,14 @@ impl Writer<'_, '_> {
             Class::Changes => true,
         };
         if is_in_the_way {
-            self.write_out_from(0);
+            self.write_out_ordered();
         }
     }
 
-    /// Writes out all that reads or changes objects and waits since a step or later.
-    fn write_out_from(&mut self, step: u32) {
-        let steps: Vec<u32> = self.ordered.range(step..).map(|(step, _)| *step).collect();
-        for step in steps {
-            self.write_out(step);
+    /// Writes out all that reads or changes objects.
+    fn write_out_ordered(&mut self) {
+        while let Some((step, _)) = self.ordered.first_key_value() {
+            self.write_out(*step);
         }
     }
 
@@ -404,7 +403,7 @@ impl Writer<'_, '_> {
         let Some(first) = steps.iter().map(|(step, _)| *step).min() else { return class };
         let later = self.ordered.range(first..).map(|(step, class)| (*step, *class));
         if later.clone().any(|(_, class)| class == Class::Changes) && !later.eq(steps.iter().copied()) {
-            self.write_out_from(first);
+            self.write_out_ordered();
             self.refresh(operands);
             return class;
         }
@@ -419,7 +418,7 @@ impl Writer<'_, '_> {
                 self.write_out(waits.step);
             } else {
                 // All that could not follow it, and all that it could not follow.
-                self.write_out_from(0);
+                self.write_out_ordered();
             }
         }
         self.refresh(operands);
