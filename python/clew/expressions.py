@@ -120,24 +120,35 @@ class Node:
 
 
 class Nodes(Sequence[Node]):
-    """The nodes of a graph in order, made when they are looked at."""
+    """Nodes of a graph in order, made when they are looked at."""
 
-    def __init__(self, graph: ExpressionGraph) -> None:
+    def __init__(self, graph: ExpressionGraph, numbers: Sequence[int]) -> None:
         self._graph = graph
+        self._numbers = numbers
 
     def __len__(self) -> int:
-        return len(self._graph._rows)
+        return len(self._numbers)
 
     def __getitem__(self, position: Any) -> Any:
         if isinstance(position, slice):
-            return [Node(self._graph, number) for number in range(len(self))[position]]
-        return Node(self._graph, range(len(self))[position])
+            return Nodes(self._graph, self._numbers[position])
+        return Node(self._graph, self._numbers[position])
 
     def __iter__(self) -> Iterator[Node]:
-        return (Node(self._graph, number) for number in range(len(self)))
+        return (Node(self._graph, number) for number in self._numbers)
+
+    def __contains__(self, node: object) -> bool:
+        return isinstance(node, Node) and node._graph is self._graph and node.id in self._numbers
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, (Nodes, list, tuple)):
+            return NotImplemented
+        return list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"<{len(self)} nodes>"
+        return f"<{len(self)} nodes: {list(self[:_SHOWN])}{'...' if len(self) > _SHOWN else ''}>"
 
 
 class ExpressionGraph:
@@ -161,7 +172,7 @@ class ExpressionGraph:
 
     @property
     def nodes(self) -> Nodes:
-        return Nodes(self)
+        return Nodes(self, range(len(self._rows)))
 
     @property
     def inputs(self) -> list[Node]:
@@ -179,6 +190,9 @@ class ExpressionGraph:
     def _nodes_of(self, numbers: Sequence[int]) -> tuple[Node, ...]:
         return tuple(Node(self, number) for number in numbers)
 
+    def _column(self, numbers: bytes) -> Nodes:
+        return Nodes(self, memoryview(numbers).cast("I"))
+
     def __len__(self) -> int:
         return len(self._rows)
 
@@ -195,7 +209,7 @@ class ExpressionGraph:
     def __repr__(self) -> str:
         return f"<ExpressionGraph of {len(self)} nodes: {self.outputs}>"
 
-    def upstream(self, node: Node | int) -> list[Node]:
+    def upstream(self, node: Node | int) -> Nodes:
         """List the nodes that a node needs, itself included, in order.
 
         Parameters
@@ -208,11 +222,11 @@ class ExpressionGraph:
         What counts is what it reads, what changed the objects that it reads, and the calls that
         all of this happened in. One pass over the rows, whatever the depth.
         """
-        return list(self._nodes_of(self._rows.upstream([int(node.__index__())])))
+        return self._column(self._rows.upstream([node.__index__()]))
 
-    def downstream(self, node: Node | int) -> list[Node]:
+    def downstream(self, node: Node | int) -> Nodes:
         """List the nodes that need a node, itself included, in order."""
-        return list(self._nodes_of(self._rows.downstream([int(node.__index__())])))
+        return self._column(self._rows.downstream([node.__index__()]))
 
     def evaluate(self, *, guards: Guards = "check", **inputs: Any) -> Any:
         """Do the operations again, with other inputs.
@@ -250,6 +264,60 @@ class ExpressionGraph:
             raise ValueError(f'guards must be "check" or "ignore", not {guards!r}')
         values = self._rows.evaluate(inputs, guards == "check")
         return values[0] if len(values) == 1 else tuple(values)
+
+    def compile(
+        self,
+        inputs: Sequence[str] | None = None,
+        *,
+        guards: Guards = "check",
+        name: str = "compiled",
+    ) -> Callable[..., Any]:
+        """Make a plain Python function of the graph.
+
+        Parameters
+        ----------
+        inputs
+            The names of its parameters, in order: all inputs of the graph unless given. The others
+            have the values that they were traced with.
+        guards
+            ``"check"`` checks the conversions of the traced program where they stood, and raises
+            :class:`GuardViolation`; ``"ignore"`` leaves them out, as a compiler like that of JAX
+            needs it.
+        name
+            The name of the function.
+
+        Returns
+        -------
+        callable
+            The function. Its text is in ``source``; tracebacks show its lines.
+
+        Raises
+        ------
+        UnknownInput
+            If a name is no input's.
+
+        Notes
+        -----
+        Calls of traced functions are inlined, constants lifted, operations without readers left out
+        and repeated ones done once. Runs of operations that repeat become loops.
+
+        Examples
+        --------
+        >>> import clew
+        >>> x = clew.trace(3.0, "x")
+        >>> f = clew.graph(x * 2 + 1).compile(["x"])
+        >>> f(10.0)
+        21.0
+        >>> print(f.source)
+        def compiled(x):
+            return x * 2 + 1
+        <BLANKLINE>
+        """
+        from clew.compiling import compiled
+
+        names = [n.name or "" for n in self.inputs] if inputs is None else list(inputs)
+        self._check_names(names)
+        return compiled(self._rows, names, guards, name)
 
     def _check_names(self, names: Mapping[str, Any] | Sequence[str]) -> None:
         known = {node.name for node in self.inputs}
@@ -369,6 +437,7 @@ def graph(*values: Any) -> ExpressionGraph:
 
 
 _LIMIT: Final = 60
+_SHOWN: Final = 5
 
 
 def _short(value: object) -> str:

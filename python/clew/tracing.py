@@ -102,12 +102,13 @@ def _check_fact(
     op: str, text: str, then: object, now: object, file: str | None, line: int | None
 ) -> None:
     """Raise :class:`GuardViolation` if a conversion gives something else than it gave."""
-    if not _same(then, now):
+    if not same_fact(then, now):
         source = (file, line) if file is not None and line is not None else None
         raise GuardViolation(text, then, now, source, op)
 
 
-def _same(then: object, now: object) -> bool:
+def same_fact(then: object, now: object) -> bool:
+    """Tell whether a conversion gives what it gave when it was traced."""
     if then is now:
         return True
     if type(then) is not type(now):

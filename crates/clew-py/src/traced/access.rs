@@ -12,7 +12,7 @@ use super::deep;
 use super::numbers::given;
 use super::object::{boxed, is_traced, node_of, taken, value_of};
 use super::record::{before_change, changing, facts, operand, record_reading};
-use super::wrapped::{special as special_method, traced_attribute};
+use super::wrapped::{property_value, special as special_method};
 use super::{calls, functions};
 
 type Object = *mut ffi::PyObject;
@@ -52,16 +52,14 @@ unsafe fn read_attribute(py: Python<'_>, traced: Object, name: Object) -> PyResu
             return special(py, traced, name, text);
         }
         let plain = plain_of(py, traced)?;
-        if let Some(getter) = traced_attribute(&plain, text)
-            .filter(|_| plain.get_type().getattr(text).is_ok_and(|found| found.hasattr("fget").unwrap_or(false)))
-        {
-            return Ok(getter.call1((Bound::from_borrowed_ptr(py, traced),))?.into_ptr());
+        if let Some(value) = property_value(&Bound::from_borrowed_ptr(py, traced), &plain, text)? {
+            return Ok(value.into_ptr());
         }
         let found = plain.getattr(bound_name.cast::<PyString>().map_err(PyErr::from)?)?;
         if let Some(method) = calls::method_of(py, traced, text, &plain, &found)? {
             return Ok(method);
         }
-        let label = arena().nodes.name(text);
+        let label = arena().attribute(&bound_name, text);
         let inputs = [node_of(traced)];
         let operation = Operation { label, ..Operation::new(Kind::GetAttr, Op::None, &inputs) };
         record_reading(py, operation, taken(found.into_ptr()))

@@ -48,6 +48,8 @@ pub struct Arena {
     handles: Vec<NodeId>,
     free: Vec<u32>,
     constants: Box<[Option<(Value, NodeId)>]>,
+    /// Labels of attribute names, by the address of the text, which is kept.
+    names: FxHashMap<usize, (LabelId, Py<PyAny>)>,
     /// The last node that changed an object, by the object's address.
     changes: FxHashMap<usize, NodeId>,
     /// Conversions that are in the trace already.
@@ -101,6 +103,7 @@ impl Arena {
             handles: Vec::new(),
             free: Vec::new(),
             constants: vec![None; N_CONSTANTS].into_boxed_slice(),
+            names: FxHashMap::default(),
             changes: FxHashMap::default(),
             facts: FxHashSet::default(),
             notes: FxHashMap::default(),
@@ -167,6 +170,13 @@ impl Arena {
         let id = self.add(Operation::new(Kind::Const, Op::None, &[]), value, PlaceId::NONE, NodeId::NONE)?;
         self.constants[slot] = Some((value, id));
         Ok(id)
+    }
+
+    /// The label of an attribute's name, which is that text.
+    pub fn attribute(&mut self, name: &Bound<'_, PyAny>, text: &str) -> LabelId {
+        let Self { names, nodes, .. } = self;
+        let key = name.as_ptr() as usize;
+        names.entry(key).or_insert_with(|| (nodes.name(text), name.clone().unbind())).0
     }
 
     /// Notes that a node changed an object.

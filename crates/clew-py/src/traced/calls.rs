@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use std::ffi::{c_int, c_void};
 
-use super::access::plain_of;
+use super::access::{is_stand_in, plain_of};
 use super::apply::found;
 use super::arena::{arena, Arena, Operation, Pinned};
 use super::deep;
@@ -160,6 +160,7 @@ pub fn untraced_call<'py>(
             unsafe { before_change(py, object.as_ptr())? };
         }
     }
+    let copies = Copies::new(args, &plain_args)?;
     let foreign = record::Plain::new();
     let result = callee.function.call(&plain_args, plain_kwargs.as_ref());
     drop(foreign);
@@ -180,12 +181,62 @@ pub fn untraced_call<'py>(
         if result.is_none() || result.is(&*found!(py, "builtins", "NotImplemented")) {
             let traced = Bound::from_owned_ptr(py, record(py, operation, taken(result.clone().into_ptr()))?);
             note_changes(&changed, &traced);
+            copies.carry_back(&inputs[1..], &traced)?;
             return Ok(if is_traced(traced.as_ptr()) { result } else { traced });
         }
         let traced = Bound::from_owned_ptr(py, record(py, operation, taken(result.into_ptr()))?);
         note_changes(&changed, &traced);
+        copies.carry_back(&inputs[1..], &traced)?;
         drop(pinned);
         Ok(traced)
+    }
+}
+
+/// Containers with stand-ins that a call got plain copies of: what it does to the copies is done to them.
+struct Copies<'py> {
+    /// Position among the arguments, the container, its copy, and what the copy held.
+    of: Vec<(usize, Bound<'py, PyAny>, Bound<'py, PyAny>, Vec<Bound<'py, PyAny>>)>,
+}
+
+impl<'py> Copies<'py> {
+    fn new(args: &Bound<'py, PyTuple>, plain: &Bound<'py, PyTuple>) -> PyResult<Self> {
+        let mut of = Vec::new();
+        for (position, (original, copy)) in args.iter().zip(plain.iter()).enumerate() {
+            if original.is(&copy) || is_stand_in(&original) {
+                continue;
+            }
+            if let Some(held) = deep::container(&copy).filter(|held| matches!(held.op, Op::List | Op::Dict | Op::Deque))
+            {
+                of.push((position, original, copy, held.elements));
+            }
+        }
+        Ok(Self { of })
+    }
+
+    /// Gives the containers what their copies hold now, each element as an item of what the call changed.
+    fn carry_back(&self, inputs: &[NodeId], call: &Bound<'py, PyAny>) -> PyResult<()> {
+        if !is_stand_in(call) {
+            return Ok(());
+        }
+        for (position, original, copy, before) in &self.of {
+            let Some(now) = deep::container(copy) else { continue };
+            let is_same =
+                now.elements.len() == before.len() && now.elements.iter().zip(before).all(|(now, then)| now.is(then));
+            if is_same {
+                continue;
+            }
+            // SAFETY: a stand-in.
+            let node = unsafe { super::object::node_of(call.as_ptr()) };
+            let container = inputs[*position];
+            if let Value::Object(object) = arena().nodes.row(container).value() {
+                arena().changed(object as usize, node);
+            }
+            let elements = deep::elements_after(&now, container, node)?;
+            let renewed = now.with(elements)?;
+            original.call_method0("clear")?;
+            original.call_method1(if now.op == Op::Dict { "update" } else { "extend" }, (renewed,))?;
+        }
+        Ok(())
     }
 }
 

@@ -339,6 +339,36 @@ pub fn traced_elements<'py>(container: &Container<'py>, node: NodeId, depth: u32
     container.with(elements)
 }
 
+/// The stand-ins of a list's, a dictionary's or a deque's elements after an operation changed it. Keys stay plain.
+pub fn elements_after<'py>(
+    container: &Container<'py>,
+    node: NodeId,
+    change: NodeId,
+) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let py = container.object.py();
+    let _pinned = Pinned::new();
+    let mut elements: Vec<Bound<'py, PyAny>> = Vec::with_capacity(container.elements.len());
+    for (position, element) in container.elements.iter().enumerate() {
+        if container.op == Op::Dict && position % 2 == 0 {
+            elements.push(element.clone());
+            continue;
+        }
+        let key = if container.op == Op::Dict {
+            // SAFETY: the key is alive: the dictionary holds it.
+            arena().constant(unsafe { super::object::unboxed(container.elements[position - 1].as_ptr()) })?
+        } else {
+            arena().constant(Value::Int(position as i64))?
+        };
+        // SAFETY: a live object, whose node owns a reference.
+        let value = unsafe { super::object::taken(element.clone().into_ptr()) };
+        let inputs = [node, key];
+        let operation = Operation { after: &[change], ..Operation::new(Kind::GetItem, Op::None, &inputs) };
+        let read = record::add(py, operation, value)?;
+        elements.push(traced(element, read, 0)?);
+    }
+    Ok(elements)
+}
+
 /// The stand-in of a value whose node is known: for a container, the container of its elements' stand-ins.
 pub fn traced<'py>(object: &Bound<'py, PyAny>, node: NodeId, depth: u32) -> PyResult<Bound<'py, PyAny>> {
     let py = object.py();

@@ -2,7 +2,7 @@
 //!
 //! Special methods that are not slots are functions of `clew.tracing` by the same name.
 
-use clew_trace::values::{Kind, LabelId, NodeId, Op, Value};
+use clew_trace::values::{Kind, Label, LabelId, NodeId, Op, Value};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -388,6 +388,22 @@ fn pop_interpreter() {
     drop(arena().interpreters.pop());
 }
 
+/// Does an operation to plain values, as an evaluation does.
+#[pyfunction]
+fn apply_operation<'py>(
+    py: Python<'py>,
+    kind: &str,
+    op: &str,
+    name: Option<&str>,
+    keywords: Vec<String>,
+    inputs: &Bound<'py, PyTuple>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let kind = Kind::by_name(kind).ok_or_else(|| PyValueError::new_err(format!("no node is of kind {kind:?}")))?;
+    let label = name.map(|text| Label { text: text.to_owned(), keywords });
+    let inputs: Vec<_> = inputs.iter().collect();
+    super::apply::apply(py, kind, op_named(op)?, label.as_ref(), &inputs)
+}
+
 /// Whether this thread runs foreign code, or a graph: what is made there is not traced.
 #[pyfunction]
 fn is_plain() -> bool {
@@ -420,6 +436,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(notes_of, module)?)?;
     module.add_function(wrap_pyfunction!(push_interpreter, module)?)?;
     module.add_function(wrap_pyfunction!(pop_interpreter, module)?)?;
+    module.add_function(wrap_pyfunction!(apply_operation, module)?)?;
     module.add_function(wrap_pyfunction!(is_plain, module)?)?;
     module.add_function(wrap_pyfunction!(forget_unused, module)?)
 }

@@ -8,7 +8,7 @@ use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 use rustc_hash::FxHashMap;
 
 use super::arena::{arena, Arena, Pinned};
@@ -51,6 +51,12 @@ impl ValueGraph {
     fn ids(&self, numbers: &[u32]) -> PyResult<Vec<NodeId>> {
         numbers.iter().map(|number| self.id(*number)).collect()
     }
+}
+
+/// Node numbers as they cross the boundary: native `uint32`, one after the other.
+fn column<'py>(py: Python<'py>, ids: &[NodeId]) -> Bound<'py, PyBytes> {
+    let bytes: Vec<u8> = ids.iter().flat_map(|id| id.0.to_ne_bytes()).collect();
+    PyBytes::new(py, &bytes)
 }
 
 fn numbers(ids: impl IntoIterator<Item = NodeId>) -> Vec<u32> {
@@ -120,14 +126,14 @@ impl ValueGraph {
         Ok(numbers(self.nodes.ids().filter(|id| self.nodes.row(*id).kind == kind)))
     }
 
-    fn upstream(&self, py: Python<'_>, of: Vec<u32>) -> PyResult<Vec<u32>> {
+    fn upstream<'py>(&self, py: Python<'py>, of: Vec<u32>) -> PyResult<Bound<'py, PyBytes>> {
         let of = self.ids(&of)?;
-        Ok(py.detach(|| numbers(expression::upstream(&self.nodes, &of))))
+        Ok(column(py, &py.detach(|| expression::upstream(&self.nodes, &of))))
     }
 
-    fn downstream(&self, py: Python<'_>, of: Vec<u32>) -> PyResult<Vec<u32>> {
+    fn downstream<'py>(&self, py: Python<'py>, of: Vec<u32>) -> PyResult<Bound<'py, PyBytes>> {
         let of = self.ids(&of)?;
-        Ok(py.detach(|| numbers(expression::downstream(&self.nodes, &of))))
+        Ok(column(py, &py.detach(|| expression::downstream(&self.nodes, &of))))
     }
 
     #[pyo3(signature = (node, limit=MAX_TEXT))]
@@ -142,6 +148,25 @@ impl ValueGraph {
         guards: bool,
     ) -> PyResult<Vec<Bound<'py, PyAny>>> {
         super::evaluate::evaluate(py, self, inputs, guards)
+    }
+
+    /// The text of a function that does what the graph does, what it names, and whether it checks guards.
+    fn compile<'py>(
+        &self,
+        py: Python<'py>,
+        name: &str,
+        inputs: Vec<String>,
+        guards: bool,
+    ) -> PyResult<(String, Vec<(String, Bound<'py, PyAny>)>, bool)> {
+        let inputs: Vec<_> = inputs.iter().map(String::as_str).collect();
+        let guards = if guards { expression::Guards::Check } else { expression::Guards::Ignore };
+        let describe = Lines { objects: Objects(py, &self.nodes), graph: self, py };
+        let program = expression::compile(&self.nodes, &self.outputs, name, &inputs, guards, &describe);
+        let constants = program.constants.into_iter().map(|(name, id)| {
+            let original = self.originals.get(&id).map(|original| original.bind(py).clone());
+            Ok((name, original.map_or_else(|| self.value(py, id.0), Ok)?))
+        });
+        Ok((program.source, constants.collect::<PyResult<_>>()?, program.has_guards))
     }
 
     /// All rows, for JSON and pickle: kind, op, name, keywords, inputs, after, parent, value or nothing, place.
@@ -275,6 +300,31 @@ impl Drop for ValueGraph {
                 unsafe { ffi::Py_DECREF(object as *mut ffi::PyObject) };
             }
         }
+    }
+}
+
+/// What is known of values, and of where nodes stand.
+struct Lines<'a, 'py> {
+    objects: Objects<'a, 'py>,
+    graph: &'a ValueGraph,
+    py: Python<'py>,
+}
+
+impl expression::Describe for Lines<'_, '_> {
+    fn literal(&self, nodes: &Nodes, id: NodeId) -> Option<String> {
+        self.objects.literal(nodes, id)
+    }
+
+    fn name(&self, nodes: &Nodes, id: NodeId) -> String {
+        self.objects.name(nodes, id)
+    }
+
+    fn key(&self, id: NodeId) -> u64 {
+        self.objects.key(id)
+    }
+
+    fn line(&self, _: &Nodes, id: NodeId) -> u32 {
+        self.graph.line(self.py, id).map_or(0, |(_, line)| line)
     }
 }
 

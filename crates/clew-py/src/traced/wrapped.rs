@@ -536,23 +536,36 @@ fn set_constructor(class: &Bound<'_, PyType>, is_traced: bool) {
     }
 }
 
-/// The traced function that is a special method, or the getter of a property, of a traced class's object.
-pub fn traced_attribute<'py>(plain: &Bound<'py, PyAny>, name: &str) -> Option<Bound<'py, PyAny>> {
+/// What is found on the class of an object, when that class is traced.
+fn class_attribute<'py>(plain: &Bound<'py, PyAny>, name: &str) -> Option<Bound<'py, PyAny>> {
     if classes().is_empty() {
         return None;
     }
     let class = plain.get_type();
-    let bases = class.mro();
-    if !bases.iter().any(|base| classes().contains(&(base.as_ptr() as usize))) {
-        return None;
+    let is_traced = class.mro().iter().any(|base| classes().contains(&(base.as_ptr() as usize)));
+    if is_traced {
+        class.getattr(name).ok()
+    } else {
+        None
     }
-    let found = class.getattr(name).ok()?;
-    if found.cast::<TracedFunction>().is_ok() {
-        return Some(found);
-    }
-    let is_property = found.hasattr("fget").ok()?;
-    let getter = if is_property { found.getattr("fget").ok()? } else { return None };
-    getter.cast::<TracedFunction>().is_ok().then_some(getter)
+}
+
+/// The value of a property of a traced class's object, when its getter is traced.
+pub fn property_value<'py>(
+    traced: &Bound<'py, PyAny>,
+    plain: &Bound<'py, PyAny>,
+    name: &str,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let Some(found) = class_attribute(plain, name) else { return Ok(None) };
+    let Ok(getter) = found.getattr("fget") else { return Ok(None) };
+    let Ok(getter) = getter.cast_into::<TracedFunction>() else { return Ok(None) };
+    let args = PyTuple::new(traced.py(), [traced])?;
+    TracedFunction::call(&getter, &Call { args: &args, kwargs: None, is_method: true }).map(Some)
+}
+
+/// The traced function that is a special method of a traced class's object.
+pub fn traced_attribute<'py>(plain: &Bound<'py, PyAny>, name: &str) -> Option<Bound<'py, PyAny>> {
+    class_attribute(plain, name).filter(|found| found.cast::<TracedFunction>().is_ok())
 }
 
 /// Does a special method of a traced class's object, with stand-ins; nothing when the class has none that is traced.
