@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from clew.errors import ClewError, GuardViolation, NotTraced, UnknownInput
     from clew.expressions import ExpressionGraph, Node, graph
     from clew.interpreting import Operation, interpreter
-    from clew.recordings import record, recording
     from clew.module_tracing import TracedModules, trace_modules
+    from clew.recordings import record, recording
     from clew.results import Call, Effect, Graph, Recording
     from clew.saving import Artifact, artifacts, get, save
     from clew.sideeffects import (

@@ -18,21 +18,39 @@ def compiled(rows: Any, inputs: Sequence[str], guards: str, name: str) -> Callab
         raise ValueError(f'guards must be "check" or "ignore", not {guards!r}')
     if not name.isidentifier():
         raise ValueError(f"{name!r} cannot be the name of a function")
-    source, constants, _ = rows.compile(name, list(inputs), guards == "check")
+    source, constants = rows.compile(name, list(inputs), guards == "check")
     file = f"<clew compiled {next(_numbers)}>"
-    names = {"__name__": "clew.compiled", "_guard": _guard, **dict(constants)}
+    names: dict[str, Any] = {"__name__": "clew.compiled", "_guard": _guard_of(rows)}
+    copies = ""
+    for constant, value, is_changed in constants:
+        if is_changed:
+            # What the function changes, each call begins with anew.
+            copies += f"    {constant} = deepcopy(_{constant})\n"
+            names[f"_{constant}"] = value
+        else:
+            names[constant] = value
+    if copies:
+        head = f"def {name}({', '.join(inputs)}):\n"
+        source = source.replace(head, f"from copy import deepcopy\n\n\n{head}{copies}", 1)
     exec(compile(source, file, "exec"), names)
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    function: Any = names[name]
-    function.source = source
+    function: Callable[..., Any] = names[name]
+    function.source = source  # type: ignore[attr-defined]
     return function
 
 
-def _guard(now: Any, then: Any, line: int) -> Any:
-    """Give a fact, or raise when it is not what it was."""
-    from clew.tracing import same_fact
+def _guard_of(rows: Any) -> Callable[[Any, Any, int], Any]:
+    """Give the function that compares a fact with what it was; `rows` know what it was about."""
 
-    if now is not then and not same_fact(then, now):
-        place = f"the fact at line {line}" if line else "a fact"
-        raise GuardViolation(place, then, now)
-    return now
+    def guard(now: Any, then: Any, line: int) -> Any:
+        from clew.tracing import same_fact
+
+        if now is not then and not same_fact(then, now):
+            for node in rows.of_kind("convert"):
+                source = rows.source(node)
+                if source is not None and source[1] == line and same_fact(then, rows.value(node)):
+                    raise GuardViolation(rows.text(node), then, now, source, rows.op(node))
+            raise GuardViolation("a fact", then, now)
+        return now
+
+    return guard

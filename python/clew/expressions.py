@@ -22,32 +22,13 @@ class Node:
     ----------
     id : int
         Its position in the graph: what it reads has smaller ones.
-    kind : str
-        What kind of operation it is: ``input``, ``const``, ``call``, ``dispatch``,
-        ``untraced_call``, ``untraced_dispatch``, ``new``, ``argument``, ``return``, ``getattr``,
-        ``setattr``, ``delattr``, ``getitem``, ``setitem``, ``delitem``, ``unary``, ``binary``,
-        ``compare``, ``iter``, ``next``, ``yield``, ``build`` or ``convert``.
-    op : str
-        Which operation of that kind: the name of the function in `operator` or `builtins` that does
-        the same (``add``, ``lt``, ``neg``, ``round``, ``list``, ``bool``); empty when the kind says
-        it all.
-    inputs : tuple of Node
-        What it reads, in order. A call reads the function (a dispatch the receiver), then the
-        arguments.
-    keywords : tuple of str
-        The names of the last inputs of a call.
-    after : tuple of Node
-        The operations that last changed an object that it reads.
-    value : object
-        Its value when it was traced; for one that changes an object, the object.
-    name : str or None
-        The name of an input, a parameter, an attribute or a called function.
-    source : tuple of (str, int) or None
-        File and line.
-    parent : Node or None
-        The call in which it happened.
-    meta : dict
-        What :func:`clew.meta` attached to it.
+
+    Notes
+    -----
+    The kinds are ``input``, ``const``, ``call``, ``dispatch``, ``untraced_call``,
+    ``untraced_dispatch``, ``new``, ``argument``, ``return``, ``getattr``, ``setattr``, ``delattr``,
+    ``getitem``, ``setitem``, ``delitem``, ``unary``, ``binary``, ``compare``, ``iter``, ``next``,
+    ``yield``, ``build`` and ``convert``.
     """
 
     __slots__ = ("_graph", "id")
@@ -60,44 +41,58 @@ class Node:
 
     @property
     def kind(self) -> str:
+        """What kind of operation it is: ``input``, ``call``, ``binary``, ..."""
         return str(self._graph._rows.kind(self.id))
 
     @property
     def op(self) -> str:
+        """Which operation of its kind; empty when the kind says it all.
+
+        It is the name of the function in `operator` or `builtins` that does the same: ``add``,
+        ``lt``, ``neg``, ``round``, ``list``, ``bool``.
+        """
         return str(self._graph._rows.op(self.id))
 
     @property
     def inputs(self) -> tuple[Node, ...]:
+        """What it reads, in order: a call reads what is called, then the arguments."""
         return self._graph._nodes_of(self._graph._rows.inputs(self.id))
 
     @property
     def keywords(self) -> tuple[str, ...]:
+        """The names of the last inputs of a call."""
         return tuple(self._graph._rows.keywords(self.id))
 
     @property
     def after(self) -> tuple[Node, ...]:
+        """The operations that last changed an object that it reads."""
         return self._graph._nodes_of(self._graph._rows.after(self.id))
 
     @property
     def value(self) -> Any:
+        """Its value when it was traced; of an operation that changes an object, the object."""
         return self._graph._rows.value(self.id)
 
     @property
     def name(self) -> str | None:
+        """The name of an input, a parameter, an attribute or a called function."""
         return self._graph._rows.name(self.id) or None
 
     @property
     def source(self) -> tuple[str, int] | None:
+        """File and line, if they are known."""
         source: tuple[str, int] | None = self._graph._rows.source(self.id)
         return source
 
     @property
     def parent(self) -> Node | None:
+        """The call in which it happened."""
         number = self._graph._rows.parent(self.id)
         return None if number is None else Node(self._graph, number)
 
     @property
     def meta(self) -> dict[str, Any]:
+        """What :func:`clew.meta` attached to it."""
         return self._graph._rows.notes(self.id) or {}
 
     def __index__(self) -> int:
@@ -157,14 +152,6 @@ class ExpressionGraph:
     It is a copy: what is traced later does not change it. It is read as a sequence of its nodes,
     in the order in which the program did them.
 
-    Attributes
-    ----------
-    nodes : Nodes
-        All nodes.
-    inputs : list of Node
-        The values that were traced by name.
-    outputs : list of Node
-        The nodes of the values that the graph was asked for.
     """
 
     def __init__(self, rows: Any) -> None:
@@ -172,14 +159,17 @@ class ExpressionGraph:
 
     @property
     def nodes(self) -> Nodes:
+        """All nodes."""
         return Nodes(self, range(len(self._rows)))
 
     @property
     def inputs(self) -> list[Node]:
+        """The values that were traced by name."""
         return list(self._nodes_of(self._rows.of_kind("input")))
 
     @property
     def outputs(self) -> list[Node]:
+        """The nodes of the values that the graph was asked for."""
         return list(self._nodes_of(self._rows.outputs))
 
     @property

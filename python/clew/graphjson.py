@@ -52,7 +52,9 @@ def loaded(text: str) -> Any:
     if not isinstance(document, dict) or document.get("format") != _FORMAT:
         raise ValueError("the text is no graph of traced values")
     if document.get("version") != _VERSION:
-        raise ValueError(f"the graph has format {document.get('version')}; this Clew reads {_VERSION}")
+        raise ValueError(
+            f"the graph has format {document.get('version')}; this Clew reads {_VERSION}"
+        )
     rows = []
     for node in document["nodes"]:
         name = node.get("name")

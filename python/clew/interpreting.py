@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from clew import _core
-from clew.expressions import ExpressionGraph, Node
 
 
 class Operation:
@@ -17,10 +16,6 @@ class Operation:
     ----------
     result : object
         The stand-in of its result. ``clew.meta(operation.result)`` is where to attach something.
-    inputs : tuple
-        Stand-ins of what it reads, in order; `clew.meta` finds what was attached to them.
-    kind, op, name, keywords, value, source
-        As those of :class:`Node`.
     """
 
     def __init__(self, traced: Any) -> None:
@@ -29,30 +24,37 @@ class Operation:
 
     @property
     def kind(self) -> str:
+        """What kind of operation it is, as that of :class:`Node`."""
         return str(self._row.kind)
 
     @property
     def op(self) -> str:
+        """Which operation of its kind."""
         return str(self._row.op)
 
     @property
     def name(self) -> str | None:
+        """The name of an attribute, a parameter or a called function."""
         return self._row.name or None
 
     @property
     def keywords(self) -> tuple[str, ...]:
+        """The names of the last inputs of a call."""
         return tuple(self._row.keywords)
 
     @property
     def inputs(self) -> tuple[Any, ...]:
+        """Stand-ins of what it reads, in order; `clew.meta` finds what was attached to them."""
         return tuple(self._row.inputs)
 
     @property
     def value(self) -> Any:
+        """The plain value of its result."""
         return _core.untrace_value(self.result)
 
     @property
     def source(self) -> tuple[str, int] | None:
+        """File and line, if they are known."""
         source: tuple[str, int] | None = self._row.source
         return source
 

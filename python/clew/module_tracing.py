@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import types
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from importlib import import_module
 from typing import Any, Final
 
@@ -13,15 +13,66 @@ from clew import _core
 
 # Methods that the interpreter wants plain results of, or that make an object what it is.
 _LEFT_ALONE: Final = frozenset(
-    "__new__ __init_subclass__ __class_getitem__ __getattribute__ __getattr__ __setattr__ __delattr__ __del__ __hash__ "
-    "__repr__ __str__ __format__ __bytes__ __len__ __length_hint__ __bool__ __contains__ __index__ __int__ __float__ "
-    "__complex__ __dir__ __sizeof__ __reduce__ __reduce_ex__ __getstate__ __setstate__ __copy__ __deepcopy__ "
-    "__instancecheck__ __subclasscheck__ __subclasshook__ __set_name__ __get__ __set__ __delete__ __prepare__ "
-    "__array__ __array_ufunc__ __array_function__ __fspath__ __buffer__ __class__".split()
+    {
+        "__new__",
+        "__init_subclass__",
+        "__class_getitem__",
+        "__getattribute__",
+        "__getattr__",
+        "__setattr__",
+        "__delattr__",
+        "__del__",
+        "__hash__",
+        "__repr__",
+        "__str__",
+        "__format__",
+        "__bytes__",
+        "__len__",
+        "__length_hint__",
+        "__bool__",
+        "__contains__",
+        "__index__",
+        "__int__",
+        "__float__",
+        "__complex__",
+        "__dir__",
+        "__sizeof__",
+        "__reduce__",
+        "__reduce_ex__",
+        "__getstate__",
+        "__setstate__",
+        "__copy__",
+        "__deepcopy__",
+        "__instancecheck__",
+        "__subclasscheck__",
+        "__subclasshook__",
+        "__set_name__",
+        "__get__",
+        "__set__",
+        "__delete__",
+        "__prepare__",
+        "__array__",
+        "__array_ufunc__",
+        "__array_function__",
+        "__fspath__",
+        "__buffer__",
+        "__class__",
+    }
 )
 # Classes of these modules are part of the language rather than of a library.
 _LANGUAGE: Final = frozenset(
-    "builtins types typing typing_extensions abc enum collections.abc _collections_abc dataclasses contextlib".split()
+    {
+        "builtins",
+        "types",
+        "typing",
+        "typing_extensions",
+        "abc",
+        "enum",
+        "collections.abc",
+        "_collections_abc",
+        "dataclasses",
+        "contextlib",
+    }
 )
 
 
@@ -68,7 +119,7 @@ class TracedModules:
             if replacement is not value:
                 self._replace(owner, name, value, replacement)
         if not is_record:
-            _set_constructor(owner, _metaclass)
+            _set_constructor(owner, None)
         _core.set_traced_class(owner, True)
 
     def _member(self, value: Any) -> Any:
@@ -91,7 +142,7 @@ class TracedModules:
             setattr(owner, name, old)
         while self._classes:
             owner, metaclass = self._classes.pop()
-            _set_constructor(owner, lambda _, metaclass=metaclass: metaclass)
+            _set_constructor(owner, metaclass)
             _core.set_traced_class(owner, False)
 
     def __enter__(self) -> TracedModules:
@@ -120,10 +171,11 @@ def trace_modules(modules: Iterable[str | types.ModuleType] | str) -> TracedModu
     Notes
     -----
     A call of a function of these modules with a traced argument is a ``call`` node, with its
-    arguments by the names of the parameters, and what happens in it nested. Objects of their classes
-    are traced from their construction (``new``); methods are ``dispatch`` nodes. Data classes and
-    named tuples stay what they are, and hold traced values. Functions, classes and modules that the
-    modules imported from elsewhere get plain values; such a call is one node (``untraced_call``).
+    arguments by the names of the parameters, and what happens in it nested. Objects of their
+    classes are traced from their construction (``new``); methods are ``dispatch`` nodes. Data
+    classes and named tuples stay what they are, and hold traced values. Functions, classes and
+    modules that the modules imported from elsewhere get plain values; such a call is one node
+    (``untraced_call``).
     Functions of the builtins are left as they are: they work with traced values.
 
     Examples
@@ -222,11 +274,14 @@ class ForeignClass:
         self._plain = plain
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Make an object with plain values."""
         return _core.call_untraced(self._plain, args, kwargs)
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._plain, name)
-        is_function = isinstance(value, (types.BuiltinFunctionType, types.FunctionType, types.MethodType))
+        is_function = isinstance(
+            value, (types.BuiltinFunctionType, types.FunctionType, types.MethodType)
+        )
         return _core.ForeignFunction(value) if is_function else value
 
     def __instancecheck__(self, instance: object) -> bool:
@@ -239,7 +294,9 @@ class ForeignClass:
         return (self._plain,)
 
     def __eq__(self, other: object) -> bool:
-        return other is self._plain or (isinstance(other, ForeignClass) and other._plain is self._plain)
+        return other is self._plain or (
+            isinstance(other, ForeignClass) and other._plain is self._plain
+        )
 
     def __hash__(self) -> int:
         return hash(self._plain)
@@ -257,16 +314,16 @@ class ForeignClass:
         return repr(self._plain)
 
 
-def _set_constructor(owner: type, metaclass: Callable[[type], type]) -> None:
-    """Have calls of a class make traced objects, or plain ones again.
+def _set_constructor(owner: type, metaclass: type | None) -> None:
+    """Have calls of a class make traced objects, or with its own metaclass plain ones again.
 
     A class whose metaclass is `type` keeps it; another metaclass is mutable, and gives way to one
     that is derived from it.
     """
     if type(owner) is type:
-        _core.set_constructor(owner, metaclass is _metaclass)
+        _core.set_constructor(owner, metaclass is None)
     else:
-        owner.__class__ = metaclass(type(owner))  # type: ignore[assignment]
+        owner.__class__ = metaclass or _metaclass(type(owner))
 
 
 _metaclasses: dict[type, type] = {}
@@ -289,10 +346,11 @@ def _metaclass(plain: type) -> type:
 
 def construct(owner: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Make a traced object."""
-    initialize = owner.__init__  # type: ignore[misc]
+    initialize: Any = owner.__init__  # type: ignore[misc]
     is_bare = initialize is object.__init__ and not args and not kwargs
     is_seen = is_bare or isinstance(initialize, _core.TracedFunction)
-    if owner.__new__ is not object.__new__ or not is_seen:
+    allocate: Any = owner.__new__
+    if allocate is not object.__new__ or not is_seen:
         # What its own construction does with its arguments cannot be seen: it is one operation.
         return _core.call_untraced(owner, args, kwargs, always=True)
     made = _core.enter_call("new", owner.__qualname__, owner, args, kwargs)
@@ -333,8 +391,12 @@ class _Steps:
         self._call = call
         self._coroutine = coroutine
 
-    def __await__(self) -> Iterator[Any]:
-        steps = self._coroutine.__await__() if hasattr(self._coroutine, "__await__") else self._coroutine
+    def __await__(self) -> Generator[Any, Any, Any]:
+        steps = (
+            self._coroutine.__await__()
+            if hasattr(self._coroutine, "__await__")
+            else self._coroutine
+        )
         value: Any = None
         error: BaseException | None = None
         while True:
@@ -349,4 +411,3 @@ class _Steps:
                 value, error = (yield given), None
             except BaseException as thrown:
                 value, error = None, thrown
-

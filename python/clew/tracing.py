@@ -188,15 +188,15 @@ def _ceil(traced: Any) -> Any:
     return _core.record_unary("ceil", traced)
 
 
-def _complex(traced: Any) -> complex:
+def _complex(traced: Any) -> Any:
     return _core.record_fact("complex", complex(untrace(traced)), traced)
 
 
-def _bytes(traced: Any) -> bytes:
+def _bytes(traced: Any) -> Any:
     return _core.record_fact("bytes", bytes(untrace(traced)), traced)
 
 
-def _format(traced: Any, spec: str) -> str:
+def _format(traced: Any, spec: str) -> Any:
     return _core.record_fact("format", format(untrace(traced), spec), traced, spec)
 
 

@@ -346,6 +346,7 @@ impl Nodes {
     }
 
     /// A trace of some of the nodes, in order. All that they need must be among them.
+    #[must_use]
     pub fn selected(&self, ids: &[NodeId]) -> Self {
         let mut renumbered = rustc_hash::FxHashMap::default();
         let is_dense = ids.len() * 4 > self.rows.len();

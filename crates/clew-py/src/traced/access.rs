@@ -29,7 +29,7 @@ unsafe fn done(py: Python<'_>, result: PyResult<()>) -> c_int {
 }
 
 /// What a stand-in stands for, as a plain object.
-pub unsafe fn plain_of<'py>(py: Python<'py>, traced: Object) -> PyResult<Bound<'py, PyAny>> {
+pub unsafe fn plain_of(py: Python<'_>, traced: Object) -> PyResult<Bound<'_, PyAny>> {
     // SAFETY: a stand-in, whose value is alive.
     unsafe { Bound::from_owned_ptr_or_err(py, boxed(value_of(traced))) }
 }

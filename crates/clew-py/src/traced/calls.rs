@@ -160,7 +160,7 @@ pub fn untraced_call<'py>(
             unsafe { before_change(py, object.as_ptr())? };
         }
     }
-    let copies = Copies::new(args, &plain_args)?;
+    let copies = Copies::new(args, &plain_args);
     let foreign = record::Plain::new();
     let result = callee.function.call(&plain_args, plain_kwargs.as_ref());
     drop(foreign);
@@ -168,12 +168,11 @@ pub fn untraced_call<'py>(
     // SAFETY: live objects, held by the tuples above; the node takes the result over.
     unsafe {
         let pinned = Pinned::new();
-        let (kind, first, name) = match callee.receiver {
-            Some((receiver, name)) => (Kind::UntracedDispatch, operand(py, receiver.as_ptr())?, name.to_owned()),
-            None => {
-                let function = callee.stand_in.unwrap_or(callee.function);
-                (Kind::UntracedCall, operand(py, function.as_ptr())?, name_of(callee.function))
-            }
+        let (kind, first, name) = if let Some((receiver, name)) = callee.receiver {
+            (Kind::UntracedDispatch, operand(py, receiver.as_ptr())?, name.to_owned())
+        } else {
+            let function = callee.stand_in.unwrap_or(callee.function);
+            (Kind::UntracedCall, operand(py, function.as_ptr())?, name_of(callee.function))
         };
         let (inputs, label) = call_inputs(py, first, &name, args, kwargs)?;
         let after = deep_changes_of(py, &inputs);
@@ -194,12 +193,20 @@ pub fn untraced_call<'py>(
 
 /// Containers with stand-ins that a call got plain copies of: what it does to the copies is done to them.
 struct Copies<'py> {
-    /// Position among the arguments, the container, its copy, and what the copy held.
-    of: Vec<(usize, Bound<'py, PyAny>, Bound<'py, PyAny>, Vec<Bound<'py, PyAny>>)>,
+    of: Vec<Copied<'py>>,
+}
+
+struct Copied<'py> {
+    /// Among the arguments.
+    position: usize,
+    original: Bound<'py, PyAny>,
+    copy: Bound<'py, PyAny>,
+    /// What the copy held before the call.
+    before: Vec<Bound<'py, PyAny>>,
 }
 
 impl<'py> Copies<'py> {
-    fn new(args: &Bound<'py, PyTuple>, plain: &Bound<'py, PyTuple>) -> PyResult<Self> {
+    fn new(args: &Bound<'py, PyTuple>, plain: &Bound<'py, PyTuple>) -> Self {
         let mut of = Vec::new();
         for (position, (original, copy)) in args.iter().zip(plain.iter()).enumerate() {
             if original.is(&copy) || is_stand_in(&original) {
@@ -207,10 +214,10 @@ impl<'py> Copies<'py> {
             }
             if let Some(held) = deep::container(&copy).filter(|held| matches!(held.op, Op::List | Op::Dict | Op::Deque))
             {
-                of.push((position, original, copy, held.elements));
+                of.push(Copied { position, original, copy, before: held.elements });
             }
         }
-        Ok(Self { of })
+        Self { of }
     }
 
     /// Gives the containers what their copies hold now, each element as an item of what the call changed.
@@ -218,7 +225,7 @@ impl<'py> Copies<'py> {
         if !is_stand_in(call) {
             return Ok(());
         }
-        for (position, original, copy, before) in &self.of {
+        for Copied { position, original, copy, before } in &self.of {
             let Some(now) = deep::container(copy) else { continue };
             let is_same =
                 now.elements.len() == before.len() && now.elements.iter().zip(before).all(|(now, then)| now.is(then));

@@ -88,7 +88,7 @@ pub fn evaluate<'py>(
     for output in &graph.outputs {
         n_reads[output.index()] += 1;
     }
-    let changes = nodes.rows().iter().any(|row| may_change(row));
+    let changes = nodes.rows().iter().any(may_change);
     let mut values = Values { values: vec![Value::Absent; nodes.len()], n_reads };
     for id in nodes.ids() {
         if id.index() % LOOK_EVERY == 0 {
@@ -102,14 +102,11 @@ pub fn evaluate<'py>(
                     let mut inputs = nodes.inputs(id);
                     if let (Some(left), Some(right), 0) = (inputs.next(), inputs.next(), inputs.len()) {
                         let quick = of_numbers(row.op, values.values[left.index()], values.values[right.index()]);
-                        let value = match quick {
-                            Some(value) => value,
-                            None => {
-                                let (a, b) = (values.object(py, left)?, values.object(py, right)?);
-                                taken(
-                                    binary(row.op, &a, &b).map_err(|error| explained(py, graph, id, error))?.into_ptr(),
-                                )
-                            }
+                        let value = if let Some(value) = quick {
+                            value
+                        } else {
+                            let (a, b) = (values.object(py, left)?, values.object(py, right)?);
+                            taken(binary(row.op, &a, &b).map_err(|error| explained(py, graph, id, error))?.into_ptr())
                         };
                         values.put(id, value);
                         values.read_once(left);

@@ -2,7 +2,7 @@
 //!
 //! Special methods that are not slots are functions of `clew.tracing` by the same name.
 
-use clew_trace::values::{Kind, Label, LabelId, NodeId, Op, Value};
+use clew_trace::values::{Kind, Label, NodeId, Op, Value};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -10,12 +10,12 @@ use pyo3::types::PyTuple;
 use std::sync::OnceLock;
 
 use super::access::{is_stand_in, plain_of};
-use super::arena::{arena, Arena, Handle, Operation, Pinned};
+use super::arena::{arena, Arena, Operation, Pinned};
 use super::calls::{call_inputs, untraced_call, Callee};
 use super::deep;
 use super::numbers::{given, unary_of};
 use super::object::{handle_of, node_of, stand_in, taken};
-use super::record::{self, facts, operand, record_reading};
+use super::record::{self, facts, operand};
 
 type Object = *mut ffi::PyObject;
 
@@ -158,12 +158,6 @@ fn holds_traced(value: &Bound<'_, PyAny>) -> bool {
     deep::holds_traced(value)
 }
 
-/// Whether a value is a stand-in itself.
-#[pyfunction]
-fn is_stand_in_value(value: &Bound<'_, PyAny>) -> bool {
-    is_stand_in(value)
-}
-
 fn checked<'a, 'py>(traced: &'a Bound<'py, PyAny>) -> PyResult<&'a Bound<'py, PyAny>> {
     if is_stand_in(traced) {
         Ok(traced)
@@ -219,33 +213,6 @@ fn dispatch<'py>(
     untraced_call(py, &Callee { function: &method, receiver: Some((traced, name)), stand_in: None }, args, kwargs)
 }
 
-/// Adds an operation whose result is known. Gives the stand-in of the result.
-#[pyfunction]
-#[pyo3(signature = (kind, op, name, inputs, value, after=None))]
-fn record_operation<'py>(
-    py: Python<'py>,
-    kind: &str,
-    op: &str,
-    name: Option<&str>,
-    inputs: &Bound<'py, PyTuple>,
-    value: &Bound<'py, PyAny>,
-    after: Option<&Bound<'py, PyAny>>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let kind = Kind::by_name(kind).ok_or_else(|| PyValueError::new_err(format!("no node is of kind {kind:?}")))?;
-    let _pinned = Pinned::new();
-    // SAFETY: live objects; the node takes the value over.
-    unsafe {
-        let inputs = inputs.iter().map(|one| operand(py, one.as_ptr())).collect::<PyResult<Vec<_>>>()?;
-        let label = name.map_or(LabelId::NONE, |name| arena().nodes.name(name));
-        let after = match after {
-            Some(after) => vec![node_of(checked(after)?.as_ptr())],
-            None => Vec::new(),
-        };
-        let operation = Operation { label, after: &after, ..Operation::new(kind, op_named(op)?, &inputs) };
-        Ok(Bound::from_owned_ptr(py, record_reading(py, operation, taken(value.clone().into_ptr()))?))
-    }
-}
-
 /// Adds a call of a traced function or class. What follows until `leave_call` happens in it.
 #[pyfunction]
 #[pyo3(signature = (kind, name, first, args, kwargs=None))]
@@ -298,14 +265,6 @@ fn set_value(traced: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()
         }
     }
     Ok(())
-}
-
-/// The number that a stand-in keeps while nodes are numbered anew: for tables of stand-ins.
-#[pyfunction]
-fn stand_in_number(traced: &Bound<'_, PyAny>) -> PyResult<u32> {
-    // SAFETY: a stand-in.
-    let Handle(number) = unsafe { handle_of(checked(traced)?.as_ptr()) };
-    Ok(number)
 }
 
 /// One operation as an interpreter sees it, while it is the last one.
@@ -423,16 +382,13 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(trace_value, module)?)?;
     module.add_function(wrap_pyfunction!(untrace_value, module)?)?;
     module.add_function(wrap_pyfunction!(holds_traced, module)?)?;
-    module.add_function(wrap_pyfunction!(is_stand_in_value, module)?)?;
     module.add_function(wrap_pyfunction!(record_unary, module)?)?;
     module.add_function(wrap_pyfunction!(record_fact, module)?)?;
-    module.add_function(wrap_pyfunction!(record_operation, module)?)?;
     module.add_function(wrap_pyfunction!(dispatch, module)?)?;
     module.add_function(wrap_pyfunction!(enter_call, module)?)?;
     module.add_function(wrap_pyfunction!(enter_again, module)?)?;
     module.add_function(wrap_pyfunction!(leave_call, module)?)?;
     module.add_function(wrap_pyfunction!(set_value, module)?)?;
-    module.add_function(wrap_pyfunction!(stand_in_number, module)?)?;
     module.add_function(wrap_pyfunction!(notes_of, module)?)?;
     module.add_function(wrap_pyfunction!(push_interpreter, module)?)?;
     module.add_function(wrap_pyfunction!(pop_interpreter, module)?)?;

@@ -19,6 +19,9 @@ use super::record::operand;
 /// Characters that the text of a value has at most.
 const MAX_TEXT: usize = 4_000;
 
+/// The text of a function; what it names, with whether it changes it.
+type Compiled<'py> = (String, Vec<(String, Bound<'py, PyAny>, bool)>);
+
 /// Nodes in order, with the values that they had.
 #[pyclass(module = "clew._clew")]
 pub struct ValueGraph {
@@ -63,6 +66,8 @@ fn numbers(ids: impl IntoIterator<Item = NodeId>) -> Vec<u32> {
     ids.into_iter().map(|id| id.0).collect()
 }
 
+// Arguments come from Python as values of their own.
+#[allow(clippy::needless_pass_by_value)]
 #[pymethods]
 impl ValueGraph {
     fn __len__(&self) -> usize {
@@ -150,23 +155,18 @@ impl ValueGraph {
         super::evaluate::evaluate(py, self, inputs, guards)
     }
 
-    /// The text of a function that does what the graph does, what it names, and whether it checks guards.
-    fn compile<'py>(
-        &self,
-        py: Python<'py>,
-        name: &str,
-        inputs: Vec<String>,
-        guards: bool,
-    ) -> PyResult<(String, Vec<(String, Bound<'py, PyAny>)>, bool)> {
+    /// The text of a function that does what the graph does, and what it names.
+    fn compile<'py>(&self, py: Python<'py>, name: &str, inputs: Vec<String>, guards: bool) -> PyResult<Compiled<'py>> {
         let inputs: Vec<_> = inputs.iter().map(String::as_str).collect();
         let guards = if guards { expression::Guards::Check } else { expression::Guards::Ignore };
         let describe = Lines { objects: Objects(py, &self.nodes), graph: self, py };
         let program = expression::compile(&self.nodes, &self.outputs, name, &inputs, guards, &describe);
         let constants = program.constants.into_iter().map(|(name, id)| {
             let original = self.originals.get(&id).map(|original| original.bind(py).clone());
-            Ok((name, original.map_or_else(|| self.value(py, id.0), Ok)?))
+            let is_changed = original.is_some();
+            Ok((name, original.map_or_else(|| self.value(py, id.0), Ok)?, is_changed))
         });
-        Ok((program.source, constants.collect::<PyResult<_>>()?, program.has_guards))
+        Ok((program.source, constants.collect::<PyResult<_>>()?))
     }
 
     /// All rows, for JSON and pickle: kind, op, name, keywords, inputs, after, parent, value or nothing, place.

@@ -16,7 +16,9 @@ use super::wrapped::special;
 type Object = *mut ffi::PyObject;
 
 /// The result of an operator of two numbers, when it can be computed here exactly as Python does.
+// Python compares floats exactly.
 #[inline(always)]
+#[allow(clippy::float_cmp)]
 pub fn of_numbers(op: Op, left: Value, right: Value) -> Option<Value> {
     /// Up to here an integer is exact as a float.
     const EXACT: i64 = 1 << 53;
@@ -257,22 +259,17 @@ pub unsafe fn unary_of(py: Python<'_>, op: Op, operands: &[Object]) -> PyResult<
             (Op::Pos, Value::Float(number)) => Some(Value::Float(number)),
             _ => None,
         };
-        let value = match quick {
-            Some(value) => value,
-            None => {
-                let this = Bound::from_borrowed_ptr(py, operands[0]);
-                let others: Vec<_> = operands[1..].iter().map(|one| Bound::from_borrowed_ptr(py, *one)).collect();
-                let name = format!("__{}__", op.name());
-                let others: Vec<_> = others.iter().collect();
-                if let Some(result) = special(&this, &deep::untraced(&this)?, &name, &others)? {
-                    return Ok(result.into_ptr());
-                }
-                let plain = operands
-                    .iter()
-                    .map(|operand| deep::untraced(&Bound::from_borrowed_ptr(py, *operand)))
-                    .collect::<PyResult<Vec<_>>>()?;
-                taken(apply::apply(py, Kind::Unary, op, None, &plain)?.into_ptr())
+        let value = if let Some(value) = quick {
+            value
+        } else {
+            let operands: Vec<_> = operands.iter().map(|one| Bound::from_borrowed_ptr(py, *one)).collect();
+            let others: Vec<_> = operands[1..].iter().collect();
+            let this = deep::untraced(&operands[0])?;
+            if let Some(result) = special(&operands[0], &this, &format!("__{}__", op.name()), &others)? {
+                return Ok(result.into_ptr());
             }
+            let plain = operands.iter().map(deep::untraced).collect::<PyResult<Vec<_>>>()?;
+            taken(apply::apply(py, Kind::Unary, op, None, &plain)?.into_ptr())
         };
         let inputs = operands.iter().map(|one| operand(py, *one)).collect::<PyResult<Vec<NodeId>>>()?;
         record_reading(py, Operation::new(Kind::Unary, op, &inputs), value)

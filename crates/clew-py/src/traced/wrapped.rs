@@ -64,6 +64,9 @@ pub struct TracedMethod {
     receiver: Py<PyAny>,
 }
 
+/// What a function is called with.
+type Given<'py> = (Bound<'py, PyTuple>, Option<Bound<'py, PyDict>>);
+
 /// What is done with the arguments of a call.
 struct Call<'a, 'py> {
     args: &'a Bound<'py, PyTuple>,
@@ -144,7 +147,7 @@ impl TracedFunction {
         let py = slf.py();
         let this = slf.get();
         Arena::tidy();
-        let (entered, args, kwargs) = this.begin(slf, call)?;
+        let (entered, (args, kwargs)) = this.begin(slf, call)?;
         let flags = this.parameters.flags;
         let function = this.function.bind(py);
         if flags & CO_ASYNCHRONOUS != 0 {
@@ -164,11 +167,7 @@ impl TracedFunction {
     }
 
     /// Adds the call and its arguments.
-    fn begin<'py>(
-        &self,
-        slf: &Bound<'py, Self>,
-        call: &Call<'_, 'py>,
-    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>, Option<Bound<'py, PyDict>>)> {
+    fn begin<'py>(&self, slf: &Bound<'py, Self>, call: &Call<'_, 'py>) -> PyResult<(Bound<'py, PyAny>, Given<'py>)> {
         let py = slf.py();
         let _pinned = Pinned::new();
         let mut inputs = Vec::with_capacity(call.args.len() + 1);
@@ -200,8 +199,7 @@ impl TracedFunction {
         record::enter(unsafe { handle_of(entered.as_ptr()) });
         let bound = self.bind(py, node, &inputs[usize::from(!call.is_method)..], call);
         record::leave();
-        let (args, kwargs) = bound?;
-        Ok((entered, args, kwargs))
+        Ok((entered, bound?))
     }
 
     /// Adds the arguments by the names of their parameters, and gives what the function is to be called with.
@@ -211,7 +209,7 @@ impl TracedFunction {
         node: NodeId,
         inputs: &[NodeId],
         call: &Call<'_, 'py>,
-    ) -> PyResult<(Bound<'py, PyTuple>, Option<Bound<'py, PyDict>>)> {
+    ) -> PyResult<Given<'py>> {
         let Parameters { names, n_positional, rest, .. } = &self.parameters;
         let mut given = vec![false; names.len()];
         let mut args = Vec::with_capacity(call.args.len());
@@ -513,7 +511,7 @@ unsafe extern "C" fn construct(
                 }
             }
             if record::Plain::is_here() {
-                return match (*(&raw const ffi::PyType_Type)).tp_call {
+                return match ffi::PyType_Type.tp_call {
                     Some(call) => Bound::from_owned_ptr_or_err(py, call(class, positional.as_ptr(), named.as_ptr())),
                     None => Ok(py.None().into_bound(py)),
                 };
