@@ -8,8 +8,11 @@ mod blocks;
 mod loops;
 mod lower;
 mod names;
+mod relations;
 mod roll;
+mod texts;
 mod uses;
+mod waiting;
 mod write;
 
 use clew_trace::values::{NodeId, Nodes};

@@ -9,7 +9,8 @@ use rustc_hash::FxHashMap;
 
 use super::blocks::{Loop, Operand, Varying};
 use super::lower::Class;
-use super::write::{broken, Writer, Written};
+use super::texts::{broken, Written};
+use super::write::Writer;
 
 impl Writer<'_, '_> {
     /// A loop, which is the item `at` of the block around it.

@@ -8,11 +8,12 @@
 //! Periods are tried where an operation occurs again, the shortest first; a pass reads the items once, and finds loops
 //! of items and of the loops that the pass before had found.
 
-use clew_trace::values::{Kind, NodeId, Op, Value};
+use clew_trace::values::{Kind, NodeId, Op};
 use rustc_hash::FxHashMap;
 
 use super::blocks::{Blocks, Carry, Item, Loop, Operand, Varying};
 use super::lower::mix;
+use super::relations::Relation;
 
 /// How often loops are looked for: once found, they may be parts of others.
 const MAX_PASSES: usize = 8;
@@ -61,21 +62,6 @@ fn apply(blocks: &mut Blocks<'_>, loops: Vec<FoundLoop>) {
     }
     items.extend_from_slice(&blocks.items[next..]);
     blocks.items = items;
-}
-
-/// What an operand of the body is, in all turns.
-#[derive(Clone, Copy, Debug)]
-enum Relation {
-    /// A value of the same turn: which item's, and which of its values.
-    Inside(u32, u32),
-    /// A value that a turn before made, and what the first turns have instead.
-    Carried { item: u32, inner: u32, distance: u32, inits: [Operand; 2] },
-    /// A value from outside, the same in each turn.
-    Same(Operand),
-    /// Constants, with the step if they are integers in steps.
-    Varies { first: Operand, last: Operand, step: Option<i64> },
-    /// Two values from outside: the third turn must carry.
-    Pending([Operand; 2]),
 }
 
 /// How far a period holds.
@@ -208,7 +194,7 @@ impl<'b, 'a> Pass<'b, 'a> {
                         });
                     } else if holds {
                         holds = match relations.get_mut(slot) {
-                            Some(relation) => self.holds(relation, operand, place, n_turns),
+                            Some(relation) => self.blocks.holds(relation, operand, place, n_turns),
                             None => false,
                         };
                     }
@@ -220,7 +206,7 @@ impl<'b, 'a> Pass<'b, 'a> {
             }
             n_turns += 1;
         }
-        if !self.agrees(&relations) {
+        if !self.blocks.agrees(&relations) {
             return Verified { n_turns: 0, relations, end };
         }
         let n_turns = self.without_leaks(at, period, n_turns);
@@ -237,80 +223,6 @@ impl<'b, 'a> Pass<'b, 'a> {
         let from = (position as usize).checked_sub(at)?;
         let inner = if self.blocks.inner.is_empty() { 0 } else { self.blocks.inner.get(&value).copied().unwrap_or(0) };
         Some(((from / period) as u32, (from % period) as u32, inner))
-    }
-
-    /// Whether an operand of a turn after the first keeps to what the turns before have shown, which it may refine.
-    fn holds(&self, relation: &mut Relation, operand: Operand, place: Option<(u32, u32, u32)>, turn: u32) -> bool {
-        if let Some((made_in, item, inner)) = place {
-            let distance = turn - made_in;
-            let inits = match *relation {
-                Relation::Inside(known, known_inner) => return distance == 0 && (item, inner) == (known, known_inner),
-                Relation::Carried { item: known, inner: known_inner, distance: known_distance, .. } => {
-                    return distance == known_distance && (item, inner) == (known, known_inner)
-                }
-                Relation::Same(init) => [init; 2],
-                // Two constants in the first two turns look as if they varied.
-                Relation::Varies { first, last, .. } => [first, last],
-                Relation::Pending(inits) => inits,
-            };
-            if distance == 0 || distance > 2 || turn != distance {
-                return false;
-            }
-            *relation = Relation::Carried { item, inner, distance, inits };
-            return true;
-        }
-        let may_vary = |other| self.blocks.is_constant(operand) && self.blocks.is_constant(other);
-        match *relation {
-            Relation::Inside(..) | Relation::Carried { .. } | Relation::Pending(_) => false,
-            Relation::Same(known) if self.blocks.is_same(known, operand) => true,
-            Relation::Same(first) if turn == 1 => {
-                *relation = if may_vary(first) {
-                    Relation::Varies { first, last: operand, step: self.step(first, operand) }
-                } else {
-                    Relation::Pending([first, operand])
-                };
-                true
-            }
-            Relation::Same(first) if turn == 2 && may_vary(first) => {
-                *relation = Relation::Varies { first, last: operand, step: None };
-                true
-            }
-            Relation::Same(_) => false,
-            Relation::Varies { first, last, step } => {
-                let is_in_step = step.is_none() || self.step(last, operand) == step;
-                if !may_vary(last) || (!is_in_step && turn > 3) {
-                    return false;
-                }
-                *relation = Relation::Varies { first, last: operand, step: step.filter(|_| is_in_step) };
-                true
-            }
-        }
-    }
-
-    /// The step between two integers.
-    fn step(&self, from: Operand, to: Operand) -> Option<i64> {
-        self.integer(to)?.checked_sub(self.integer(from)?)
-    }
-
-    fn integer(&self, operand: Operand) -> Option<i64> {
-        let (Operand::Value(node) | Operand::Fact(node)) = operand;
-        match self.blocks.lowered.nodes.row(NodeId(node)).value() {
-            Value::Int(number) => Some(number),
-            _ => None,
-        }
-    }
-
-    /// Whether what turns carry has one value each before the first turn.
-    fn agrees(&self, relations: &[Relation]) -> bool {
-        let mut before: FxHashMap<(u32, u32, u32), Operand> = FxHashMap::default();
-        let mut is_one = |key, init| self.blocks.is_same(*before.entry(key).or_insert(init), init);
-        relations.iter().all(|relation| match relation {
-            Relation::Carried { item, inner, distance: 1, inits } => is_one((*item, *inner, 1), inits[0]),
-            Relation::Carried { item, inner, inits, .. } => {
-                is_one((*item, *inner, 2), inits[0]) && is_one((*item, *inner, 1), inits[1])
-            }
-            _ => true,
-        })
     }
 
     /// How many turns there can be so that only the last turn's values are used after the loop.
@@ -393,7 +305,7 @@ impl<'b, 'a> Pass<'b, 'a> {
         first: Operand,
         step: Option<i64>,
     ) -> (Varying, u64) {
-        if let (Some(step), Some(first)) = (step, self.integer(first)) {
+        if let (Some(step), Some(first)) = (step, self.blocks.integer(first)) {
             return (Varying::Range { first, step }, mix(mix(first as u64) ^ step as u64));
         }
         let all: Vec<Operand> =

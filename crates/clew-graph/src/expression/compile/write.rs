@@ -10,46 +10,17 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::super::form::{
-    change, form, module_of, slice_between_brackets, tuple_between_brackets, Form, Piece, Precedence, ANY, ATOM,
-    PRIMARY,
+    change, form, module_of, slice_between_brackets, tuple_between_brackets, Form, Piece, ANY, PRIMARY,
 };
 use super::blocks::{Blocks, Item, Operand, Slot};
 use super::lower::{Class, Lowered};
 use super::names::{Names, GUARD};
+use super::texts::{broken, compose, read_order, special, Written, WIDTH};
 use super::uses::{Uses, OUTERMOST};
 use super::Program;
 
-/// Expressions longer than this are not nested, and lists longer than this are broken.
-const WIDTH: usize = 80;
-
 /// Programs with more items than this have no names from their labels.
 const MANY_ITEMS: usize = 200_000;
-
-/// How a value is written where it is used.
-#[derive(Clone, Debug)]
-pub(super) struct Written {
-    pub(super) text: String,
-    precedence: Precedence,
-    /// Its text between brackets, when that is another.
-    key: Option<String>,
-    waits: Option<Waits>,
-}
-
-/// A value waits to be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Waits {
-    /// Since when.
-    step: u32,
-    /// How it may move, with all that is nested in it.
-    class: Class,
-    value: u32,
-}
-
-impl Written {
-    pub(super) fn name(name: &str) -> Self {
-        Self { text: name.to_owned(), precedence: ATOM, key: None, waits: None }
-    }
-}
 
 /// A function that is being written.
 pub(super) struct Writer<'b, 'a> {
@@ -64,10 +35,10 @@ pub(super) struct Writer<'b, 'a> {
     /// How each value is written that was met.
     pub(super) written: FxHashMap<u32, Written>,
     /// Values that wait, by step.
-    waiting: BTreeMap<u32, u32>,
+    pub(super) waiting: BTreeMap<u32, u32>,
     /// Those of them that read or change objects.
-    ordered: BTreeMap<u32, Class>,
-    n_steps: u32,
+    pub(super) ordered: BTreeMap<u32, Class>,
+    pub(super) n_steps: u32,
     /// Variables, with the block in which each was made.
     pub(super) variables: FxHashMap<String, u32>,
     /// Operands of the block that are loop variables.
@@ -76,7 +47,7 @@ pub(super) struct Writer<'b, 'a> {
     pub(super) carries: FxHashMap<u32, (String, u32)>,
     /// Texts are in hand that speak of variables: none may get another value.
     pub(super) is_holding: bool,
-    hints: FxHashMap<u32, NodeId>,
+    pub(super) hints: FxHashMap<u32, NodeId>,
     modules: Vec<&'static str>,
     has_guards: bool,
 }
@@ -298,228 +269,4 @@ impl Writer<'_, '_> {
         }
         self.is_holding = false;
     }
-
-    /// Keeps an expression until it is used, or writes it out. Its text is in hand until then.
-    fn give(&mut self, value: u32, class: Class, written: Written) {
-        if self.uses.is_unused(value) {
-            self.write_out_for(class);
-            let line = broken(&written.text, self.depth);
-            self.line(&line);
-        } else if self.uses.is_single(value) && written.text.len() <= WIDTH {
-            let step = self.n_steps;
-            self.n_steps += 1;
-            self.written.insert(value, Written { waits: Some(Waits { step, class, value }), ..written });
-            self.waiting.insert(step, value);
-            if class != Class::Pure {
-                self.ordered.insert(step, class);
-            }
-        } else {
-            self.write_out_for(class);
-            if self.carries.get(&value).is_some_and(|(_, old)| self.uses.remaining[*old as usize] == 0) {
-                // What waits may speak of the variable that gets its next value here.
-                self.write_out_all();
-            }
-            self.is_holding = false;
-            self.assign(value, &written.text);
-        }
-        self.is_holding = false;
-    }
-
-    /// Writes a value into a variable: that of what the next turn reads, if its old value is not read any more.
-    fn assign(&mut self, value: u32, text: &str) {
-        let carry = self
-            .carries
-            .get(&value)
-            .filter(|(_, old)| !self.is_holding && self.waiting.is_empty() && self.uses.remaining[*old as usize] == 0);
-        let name = if let Some((name, _)) = carry {
-            name.clone()
-        } else {
-            let name = self.new_variable(value, None);
-            self.variables.insert(name.clone(), self.block);
-            name
-        };
-        let line = broken(&format!("{name} = {text}"), self.depth);
-        self.line(&line);
-        self.written.insert(value, Written::name(&name));
-    }
-
-    /// A new name for a value: that of the parameter or the attribute which it was, else the other one.
-    pub(super) fn new_variable(&mut self, value: u32, otherwise: Option<&str>) -> String {
-        let hint = self
-            .hints
-            .get(&value)
-            .filter(|id| matches!(self.lowered.nodes.row(**id).kind, Kind::Argument | Kind::GetAttr));
-        let wished = hint.map(|id| self.lowered.nodes.text(*id)).or(otherwise);
-        self.names.variable(wished)
-    }
-
-    fn remove(&mut self, step: u32) -> Option<u32> {
-        self.ordered.remove(&step);
-        self.waiting.remove(&step)
-    }
-
-    /// Writes a value that waits into a variable.
-    fn write_out(&mut self, step: u32) {
-        let Some(value) = self.remove(step) else { return };
-        if let Some(text) = self.written.get(&value).map(|written| written.text.clone()) {
-            self.assign(value, &text);
-        }
-    }
-
-    /// Writes out what must come before an operation that is done now.
-    fn write_out_for(&mut self, class: Class) {
-        let is_in_the_way = match class {
-            Class::Pure => false,
-            Class::Reads => self.ordered.values().any(|class| *class == Class::Changes),
-            Class::Changes => true,
-        };
-        if is_in_the_way {
-            self.write_out_ordered();
-        }
-    }
-
-    /// Writes out all that reads or changes objects.
-    fn write_out_ordered(&mut self) {
-        while let Some((step, _)) = self.ordered.first_key_value() {
-            self.write_out(*step);
-        }
-    }
-
-    /// Writes out all that waits.
-    pub(super) fn write_out_all(&mut self) {
-        while let Some((step, _)) = self.waiting.first_key_value() {
-            self.write_out(*step);
-        }
-    }
-
-    /// Writes out operands that could not be read in their order where they stand; gives the class of the whole.
-    pub(super) fn settle(&mut self, operands: &mut [Written], order: &[usize], class: Class) -> Class {
-        let steps: Vec<(u32, Class)> = order
-            .iter()
-            .filter_map(|at| operands.get(*at)?.waits)
-            .filter(|waits| waits.class != Class::Pure)
-            .map(|waits| (waits.step, waits.class))
-            .collect();
-        let Some(first) = steps.iter().map(|(step, _)| *step).min() else { return class };
-        let later = self.ordered.range(first..).map(|(step, class)| (*step, *class));
-        if later.clone().any(|(_, class)| class == Class::Changes) && !later.eq(steps.iter().copied()) {
-            self.write_out_ordered();
-            self.refresh(operands);
-            return class;
-        }
-        steps.iter().map(|(_, class)| *class).max().map_or(class, |nested| nested.max(class))
-    }
-
-    /// Writes out the operands that wait and are long.
-    pub(super) fn name_long(&mut self, operands: &mut [Written], longest: usize) {
-        let long = operands.iter().filter(|operand| operand.text.len() > longest).filter_map(|operand| operand.waits);
-        for waits in long.collect::<Vec<_>>() {
-            if waits.class == Class::Pure {
-                self.write_out(waits.step);
-            } else {
-                // All that could not follow it, and all that it could not follow.
-                self.write_out_ordered();
-            }
-        }
-        self.refresh(operands);
-    }
-
-    /// Gives operands that were written out since they were asked for their names.
-    fn refresh(&mut self, operands: &mut [Written]) {
-        for operand in operands {
-            let Some(waits) = operand.waits else { continue };
-            if let Some(written) = self.written.get(&waits.value).filter(|written| written.waits.is_none()) {
-                *operand = written.clone();
-            }
-        }
-    }
-
-    /// Takes operands that waited: they are written now.
-    pub(super) fn take(&mut self, operands: &[Written]) {
-        for waits in operands.iter().filter_map(|operand| operand.waits) {
-            self.remove(waits.step);
-        }
-    }
-}
-
-/// How operations are written that a function does otherwise than an expression shows them.
-fn special(kind: Kind, op: Op) -> Option<Form<'static>> {
-    let pieces = match (kind, op) {
-        // What initialises the object stands in the function.
-        (Kind::New, _) => {
-            vec![Piece::Operand(0, PRIMARY), Piece::Text(".__new__("), Piece::Operand(0, ANY), Piece::Text(")")]
-        }
-        (Kind::Convert, Op::Exhausted) => {
-            vec![Piece::Text("next("), Piece::Operand(0, ANY), Piece::Text(", _guard) is _guard")]
-        }
-        (Kind::Convert, Op::Plain) => vec![Piece::Operand(0, PRIMARY)],
-        _ => return None,
-    };
-    Some(Form { precedence: PRIMARY, pieces })
-}
-
-/// The operands in the order in which Python evaluates them.
-fn read_order(pieces: &[Piece<'_>]) -> Vec<usize> {
-    pieces
-        .iter()
-        .filter_map(|piece| match piece {
-            Piece::Text(_) => None,
-            Piece::Operand(at, _) | Piece::Key(at) | Piece::Bound(at) => Some(*at),
-        })
-        .collect()
-}
-
-fn compose(pieces: &[Piece<'_>], operands: &[Written]) -> String {
-    let mut text = String::new();
-    for piece in pieces {
-        match piece {
-            Piece::Text(piece) => text.push_str(piece),
-            Piece::Operand(at, least) => match operands.get(*at) {
-                Some(operand) if operand.precedence < *least => {
-                    let _ = write!(text, "({})", operand.text);
-                }
-                operand => text.push_str(operand.map_or("", |operand| &operand.text)),
-            },
-            Piece::Key(at) => {
-                if let Some(operand) = operands.get(*at) {
-                    text.push_str(operand.key.as_ref().unwrap_or(&operand.text));
-                }
-            }
-            Piece::Bound(at) => {
-                text.push_str(operands.get(*at).map_or("", |operand| operand.text.as_str()).trim_start_matches("None"));
-            }
-        }
-    }
-    text
-}
-
-/// A statement on several lines if it is long: it is broken between brackets, after commas.
-pub(super) fn broken(text: &str, depth: usize) -> String {
-    if text.len() <= WIDTH + 30 {
-        return text.to_owned();
-    }
-    let mut lines = String::with_capacity(text.len() + text.len() / 8);
-    let (mut n_open, mut width) = (0_u32, 0);
-    let mut quote = None;
-    let mut is_escaped = false;
-    for letter in text.chars() {
-        if letter == ' ' && width > WIDTH && n_open > 0 && quote.is_none() && lines.ends_with(',') {
-            lines.push('\n');
-            lines.extend(std::iter::repeat_n("    ", depth + 1));
-            width = 0;
-            continue;
-        }
-        match (quote, letter) {
-            (Some(_), _) if is_escaped => is_escaped = false,
-            (Some(_), '\\') => is_escaped = true,
-            (Some(open), _) if open == letter => quote = None,
-            (None, '\'' | '"') => quote = Some(letter),
-            (None, '(' | '[' | '{') => n_open += 1,
-            (None, ')' | ']' | '}') => n_open = n_open.saturating_sub(1),
-            _ => {}
-        }
-        lines.push(letter);
-        width += 1;
-    }
-    lines
 }
