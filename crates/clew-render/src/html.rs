@@ -1,4 +1,4 @@
-//! The graph as one page: the picture with pan and zoom, search, what a node depends on and what depends on it, and the
+//! The graph as one page: the picture with pan, zoom and clusters that fold, search, what a node depends on and what depends on it, and the
 //! source beside it.
 //!
 //! The page holds everything it needs and refers to nothing outside; its content security policy says so to the browser.
@@ -58,9 +58,12 @@ fn data(drawing: &Drawing, width: f64, height: f64) -> Value {
                 "line": node.line,
                 "last": node.last_line,
                 "names": node.names,
+                "cluster": node.cluster,
             })
         })
         .collect();
+    let clusters: Vec<Value> =
+        drawing.clusters.iter().map(|cluster| json!({"head": cluster.head, "parent": cluster.parent})).collect();
     let edges: Vec<Value> = drawing
         .edges
         .iter()
@@ -71,7 +74,7 @@ fn data(drawing: &Drawing, width: f64, height: f64) -> Value {
     let kinds: Vec<&str> = drawing.edge_kinds().iter().map(|kind| kind.word()).collect();
     let roles: Vec<&str> = drawing.roles().iter().map(|role| role.word()).collect();
     json!({
-        "nodes": nodes, "edges": edges, "sources": sources, "kinds": kinds, "roles": roles,
+        "nodes": nodes, "edges": edges, "clusters": clusters, "sources": sources, "kinds": kinds, "roles": roles,
         "width": width, "height": height,
     })
 }

@@ -126,6 +126,7 @@ function buildKinds() {
       if (!hidden.delete(kind)) hidden.add(kind);
       graph.edges.forEach((edge, i) => edgeElements.get(i)?.classList.toggle("off", hidden.has(edge.kind)));
       button.setAttribute("aria-pressed", String(!hidden.has(kind)));
+      showFolds();
       choose(chosen);
     });
     return button;
@@ -142,6 +143,94 @@ function buildRoles() {
     return entry;
   }));
 }
+
+// ---- clusters, which fold: their heads then stand for all that is in them
+
+const clusterElements = [...view.querySelectorAll(".cluster")];
+const titleElements = [...view.querySelectorAll(".cluster-title")];
+const folded = new Set();
+const foldButtons = [];
+let substitutes = [];
+
+// The outermost folded cluster that a cluster lies in.
+function fold(cluster) {
+  let found = null;
+  for (let at = cluster; at !== null; at = graph.clusters[at].parent) if (folded.has(at)) found = at;
+  return found;
+}
+
+function box(node) {
+  const [x, y] = nodeElements[node].getAttribute("transform").match(/-?[\d.]+/g).map(Number);
+  const rect = nodeElements[node].querySelector(".box");
+  return { x: x + rect.getAttribute("width") / 2, top: y, bottom: y + Number(rect.getAttribute("height")) };
+}
+
+function showFolds() {
+  const standsFor = graph.nodes.map((node, i) => {
+    const at = fold(node.cluster);
+    return at === null ? i : graph.clusters[at].head;
+  });
+  nodeElements.forEach((made, i) => made.classList.toggle("folded", standsFor[i] !== i));
+  let title = 0;
+  clusterElements.forEach((made, i) => {
+    const { head, parent } = graph.clusters[i], isInside = fold(parent) !== null;
+    made.classList.toggle("folded", isInside || folded.has(i));
+    if (head === null) titleElements[title++].classList.toggle("folded", isInside);
+    foldButtons[i].classList.toggle("folded", isInside);
+    foldButtons[i].textContent = folded.has(i) ? "+" : "\u2212";
+    foldButtons[i].setAttribute("aria-expanded", String(!folded.has(i)));
+  });
+  substitutes.forEach((made) => made.remove());
+  substitutes = [];
+  const drawn = new Set();
+  graph.edges.forEach((edge, i) => {
+    const from = standsFor[edge.from], to = standsFor[edge.to], key = `${from} ${to} ${edge.kind}`;
+    const isMoved = from !== edge.from || to !== edge.to;
+    edgeElements.get(i)?.classList.toggle("folded", isMoved);
+    if (!isMoved || from === null || to === null || from === to || hidden.has(edge.kind) || drawn.has(key)) return;
+    drawn.add(key);
+    const made = document.createElementNS("http://www.w3.org/2000/svg", "path"), a = box(from), b = box(to);
+    made.setAttribute("class", `edge ${edge.kind}`);
+    made.setAttribute("marker-end", `url(#arrow-${edge.kind})`);
+    made.setAttribute("d", `M${a.x} ${a.bottom}L${b.x} ${b.top}`);
+    view.insertBefore(made, nodeElements[0]);
+    substitutes.push(made);
+  });
+}
+
+function toggleFold(cluster) {
+  if (!folded.delete(cluster)) folded.add(cluster);
+  showFolds();
+}
+
+// Folds all clusters, or unfolds them when one is folded.
+function toggleFolds() {
+  if (folded.size) folded.clear();
+  else graph.clusters.forEach((_, i) => folded.add(i));
+  showFolds();
+}
+
+// Unfolds what a node lies in.
+function reveal(node) {
+  if (fold(graph.nodes[node].cluster) === null) return;
+  for (let at = graph.nodes[node].cluster; at !== null; at = graph.clusters[at].parent) folded.delete(at);
+  showFolds();
+}
+
+clusterElements.forEach((made, i) => {
+  const button = document.createElementNS("http://www.w3.org/2000/svg", "text");
+  const at = (name) => Number(made.getAttribute(name));
+  button.setAttribute("class", "fold");
+  button.setAttribute("x", at("x") + at("width") - 16);
+  button.setAttribute("y", at("y") + 18);
+  button.setAttribute("tabindex", "0");
+  button.setAttribute("role", "button");
+  button.setAttribute("aria-label", "Fold or unfold (f: all)");
+  button.addEventListener("click", (event) => { event.stopPropagation(); if (moved <= 4) toggleFold(i); });
+  button.addEventListener("keydown", (event) => { if (event.key === "Enter") toggleFold(i); });
+  foldButtons.push(button);
+  view.append(button);
+});
 
 // ---- what a node depends on, and what depends on it
 
@@ -164,6 +253,7 @@ const nothing = { nodes: new Set(), edges: new Set() };
 
 function choose(node) {
   chosen = node;
+  if (node !== null) reveal(node);
   const up = node === null ? nothing : closure(node, incoming, "from");
   const down = node === null ? nothing : closure(node, outgoing, "to");
   svg.classList.toggle("picked", node !== null);
@@ -388,7 +478,7 @@ const move = (x, y) => () => { place.x += x; place.y += y; show(); };
 const KEYS = {
   "+": () => zoom(1.25), "=": () => zoom(1.25), "-": () => zoom(1 / 1.25), "0": () => fit(0),
   ArrowLeft: move(60, 0), ArrowRight: move(-60, 0), ArrowUp: move(0, 60), ArrowDown: move(0, -60),
-  "/": () => by("search").select(), n: () => step(1), p: () => step(-1), d: toggleReach, t: toggleTheme, s: togglePanel,
+  "/": () => by("search").select(), n: () => step(1), p: () => step(-1), d: toggleReach, f: toggleFolds, t: toggleTheme, s: togglePanel,
 };
 window.addEventListener("keydown", (event) => {
   if (event.key === "Escape") { clear(); return; }
@@ -409,6 +499,7 @@ by("divider").addEventListener("pointerdown", (event) => {
 // ---- begin
 
 buildSources();
+showFolds();
 setDark(preference.matches);
 choose(null);
 fit(0.35);
