@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from clew import _core
 from clew.errors import NotTraced, UnknownInput
+
+if TYPE_CHECKING:
+    from clew.constraints import Constraints
 
 Guards = Literal["check", "ignore"]
 
@@ -317,6 +321,39 @@ class ExpressionGraph:
                 listed = ", ".join(sorted(n for n in known if n)) or "none"
                 hint = f"did you mean {near[0]!r}?" if near else f"its inputs are: {listed}"
                 raise UnknownInput(f"the graph has no input {name!r}", hint)
+
+    def constraints(self) -> Constraints:
+        """List what each operation says about the values that it connects, for inference.
+
+        Returns
+        -------
+        Constraints
+            A sequence of :class:`Constraint`, in the order of the operations: ``HasAttr``,
+            ``HasInit``, ``HasItem``, ``HasCallableMethod``, ``IsCallableFunction``,
+            ``ArgToContent``, ``Operator``, ``Comparison``, ``Iteration``, ``Conversion``.
+        """
+        from clew.constraints import Constraints
+
+        return Constraints(self)
+
+    def render(self, path: str | os.PathLike[str]) -> None:
+        """Draw the graph into a file.
+
+        Parameters
+        ----------
+        path
+            Where to write. Its ending tells the format: ``.svg``, ``.html`` (a page with zoom,
+            search and the source of each node; calls can be folded), ``.dot``, ``.mmd`` (Mermaid)
+            or ``.json``.
+
+        Raises
+        ------
+        ValueError
+            If the ending stands for no format.
+        """
+        from clew.expression_drawing import render
+
+        render(self._rows, os.fspath(path))
 
     def to_networkx(self) -> Any:
         """Give the graph as a `networkx.MultiDiGraph`.

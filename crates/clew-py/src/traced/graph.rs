@@ -37,7 +37,10 @@ pub struct ValueGraph {
 impl ValueGraph {
     /// The file and the line where a node was traced.
     pub fn line(&self, py: Python<'_>, id: NodeId) -> Option<(String, u32)> {
-        let place = self.nodes.row(id).place;
+        self.line_of(py, self.nodes.row(id).place)
+    }
+
+    fn line_of(&self, py: Python<'_>, place: PlaceId) -> Option<(String, u32)> {
         match &self.places {
             Some(places) => places.get(place.0 as usize).map(|place| (place.file.clone(), place.line)),
             None => arena().places.line(py, place),
@@ -60,6 +63,15 @@ impl ValueGraph {
 fn column<'py>(py: Python<'py>, ids: &[NodeId]) -> Bound<'py, PyBytes> {
     let bytes: Vec<u8> = ids.iter().flat_map(|id| id.0.to_ne_bytes()).collect();
     PyBytes::new(py, &bytes)
+}
+
+/// The position of a text among texts, to which it is added if need be.
+fn number_of<'a>(text: &'a str, texts: &mut Vec<&'a str>) -> u32 {
+    let at = texts.iter().position(|known| *known == text).unwrap_or_else(|| {
+        texts.push(text);
+        texts.len() - 1
+    });
+    at as u32
 }
 
 fn numbers(ids: impl IntoIterator<Item = NodeId>) -> Vec<u32> {
@@ -167,6 +179,54 @@ impl ValueGraph {
             Ok((name, original.map_or_else(|| self.value(py, id.0), Ok)?, is_changed))
         });
         Ok((program.source, constants.collect::<PyResult<_>>()?))
+    }
+
+    /// What each operation says of the values that it connects, in columns: rules, subjects, objects, others (all ones
+    /// when there is none), names and places, as numbers; then the rules' and the names' texts.
+    fn constraints<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let all = py.detach(|| expression::constraints(&self.nodes));
+        let mut columns: [Vec<u8>; 6] = std::array::from_fn(|_| Vec::with_capacity(all.len() * 4));
+        let (mut rules, mut names): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
+        let mut known: FxHashMap<&str, u32> = FxHashMap::default();
+        for constraint in &all {
+            let rule = number_of(constraint.rule.name(), &mut rules);
+            let name = *known.entry(constraint.name).or_insert_with(|| {
+                names.push(constraint.name);
+                names.len() as u32 - 1
+            });
+            let other = constraint.with.map_or(u32::MAX, |id| id.0);
+            let row = [rule, constraint.subject.0, constraint.object.0, other, name, constraint.place.0];
+            for (column, number) in columns.iter_mut().zip(row) {
+                column.extend(number.to_ne_bytes());
+            }
+        }
+        let columns = columns.iter().map(|column| PyBytes::new(py, column).into_any());
+        let texts = [PyList::new(py, rules)?.into_any(), PyList::new(py, names)?.into_any()];
+        PyTuple::new(py, columns.chain(texts).collect::<Vec<_>>())
+    }
+
+    /// The file and the line of a place, as the columns of `constraints` number them.
+    fn place(&self, py: Python<'_>, number: u32) -> Option<(String, u32)> {
+        self.line_of(py, PlaceId(number))
+    }
+
+    /// The graph as what draws graphs reads it, and the files that it speaks of.
+    fn drawing(&self, py: Python<'_>) -> (String, Vec<String>) {
+        let mut files: Vec<String> = Vec::new();
+        let mut places: FxHashMap<PlaceId, (usize, u32)> = FxHashMap::default();
+        for row in self.nodes.rows() {
+            if !places.contains_key(&row.place) {
+                let (file, line) = self.line_of(py, row.place).unwrap_or_default();
+                let known = files.iter().position(|known| *known == file);
+                let at = known.unwrap_or_else(|| {
+                    files.push(file);
+                    files.len() - 1
+                });
+                places.insert(row.place, (at, line));
+            }
+        }
+        let place = |id: NodeId| places.get(&self.nodes.row(id).place).copied().unwrap_or_default();
+        (expression::drawing(&self.nodes, &Objects(py, &self.nodes), &place).to_string(), files)
     }
 
     /// All rows, for JSON and pickle: kind, op, name, keywords, inputs, after, parent, value or nothing, place.
