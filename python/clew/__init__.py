@@ -22,12 +22,15 @@ if TYPE_CHECKING:
         Iteration,
         Operator,
     )
-    from clew.errors import ClewError, GuardViolation, NotTraced, UnknownInput
+    from clew.errors import ClewError, GuardViolation, NoRule, NotTraced, UnknownInput
+    from clew.evaluating import Evaluator
     from clew.expressions import ExpressionGraph, Node, graph
+    from clew.gradients import Gradient
     from clew.interpreting import Operation, interpreter
     from clew.module_tracing import TracedModules, trace_modules
     from clew.recordings import record, recording
     from clew.results import Call, Effect, Graph, Recording
+    from clew.reversing import ReversedGraph, Rules
     from clew.saving import Artifact, artifacts, get, save
     from clew.sideeffects import (
         AccessedGlobals,
@@ -53,9 +56,11 @@ _HOMES = {
     "Constraints": "constraints",
     "Conversion": "constraints",
     "Effect": "results",
+    "Evaluator": "evaluating",
     "ExpressionGraph": "expressions",
     "ExternalState": "sideeffects",
     "FunctionCall": "taping",
+    "Gradient": "gradients",
     "Graph": "results",
     "GuardViolation": "errors",
     "HasAttr": "constraints",
@@ -66,11 +71,14 @@ _HOMES = {
     "IsCallableFunction": "constraints",
     "Iteration": "constraints",
     "Mutated": "sideeffects",
+    "NoRule": "errors",
     "Node": "expressions",
     "NotTraced": "errors",
     "Operation": "interpreting",
     "Operator": "constraints",
     "Recording": "results",
+    "ReversedGraph": "reversing",
+    "Rules": "reversing",
     "TracedModules": "module_tracing",
     "UnknownInput": "errors",
     "Variable": "sideeffects",
@@ -104,9 +112,11 @@ __all__ = [
     "Constraints",
     "Conversion",
     "Effect",
+    "Evaluator",
     "ExpressionGraph",
     "ExternalState",
     "FunctionCall",
+    "Gradient",
     "Graph",
     "GuardViolation",
     "HasAttr",
@@ -117,11 +127,14 @@ __all__ = [
     "IsCallableFunction",
     "Iteration",
     "Mutated",
+    "NoRule",
     "Node",
     "NotTraced",
     "Operation",
     "Operator",
     "Recording",
+    "ReversedGraph",
+    "Rules",
     "TracedModules",
     "UnknownInput",
     "Variable",

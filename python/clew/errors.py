@@ -161,3 +161,7 @@ class UnknownInput(ClewError):
 
 class NotTraced(ClewError):
     """A value that is not traced where a traced one is needed."""
+
+
+class NoRule(ClewError):
+    """An operation through which no rule says how a message goes back."""

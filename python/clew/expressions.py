@@ -12,6 +12,8 @@ from clew.errors import NotTraced, UnknownInput
 
 if TYPE_CHECKING:
     from clew.constraints import Constraints
+    from clew.evaluating import Evaluator
+    from clew.reversing import ReversedGraph, Rule, Rules
 
 Guards = Literal["check", "ignore"]
 
@@ -222,7 +224,13 @@ class ExpressionGraph:
         """List the nodes that need a node, itself included, in order."""
         return self._column(self._rows.downstream([node.__index__()]))
 
-    def evaluate(self, *, guards: Guards = "check", **inputs: Any) -> Any:
+    def evaluate(
+        self,
+        *,
+        guards: Guards = "check",
+        evaluator: type[Evaluator] | None = None,
+        **inputs: Any,
+    ) -> Any:
         """Do the operations again, with other inputs.
 
         Parameters
@@ -230,6 +238,8 @@ class ExpressionGraph:
         guards
             ``"check"`` compares each conversion (``if x > 0``, ``range(n)``) with what it gave when
             it was traced; ``"ignore"`` goes the way the traced program went.
+        evaluator
+            A class of evaluators that does the operations otherwise; see :class:`clew.Evaluator`.
         **inputs
             New values of inputs by name. The others have the values that they were traced with.
 
@@ -256,6 +266,8 @@ class ExpressionGraph:
         self._check_names(inputs)
         if guards not in ("check", "ignore"):
             raise ValueError(f'guards must be "check" or "ignore", not {guards!r}')
+        if evaluator is not None:
+            return evaluator(self).evaluate(guards=guards, **inputs)
         values = self._rows.evaluate(inputs, guards == "check")
         return values[0] if len(values) == 1 else tuple(values)
 
@@ -309,16 +321,64 @@ class ExpressionGraph:
         """
         from clew.compiling import compiled
 
-        names = [n.name or "" for n in self.inputs] if inputs is None else list(inputs)
+        names = self._input_names() if inputs is None else list(inputs)
         self._check_names(names)
         return compiled(self._rows, names, guards, name)
 
+    def reverse(
+        self, rules: Rules | Mapping[Any, Rule] | None = None, *, seed: str = "seed"
+    ) -> ReversedGraph:
+        """Give the complementary graph: messages that go from the outputs back to the inputs.
+
+        Parameters
+        ----------
+        rules
+            How messages go through operations: a :class:`clew.Rules`, or a mapping from an
+            operation (its name, ``(kind, op)``, or the function that is called) to a function
+            ``rule(node, message, inputs, result)`` that gives a message for each of the inputs,
+            ``None`` for none. What a mapping does not name is differentiated
+            (:class:`clew.Gradient`).
+        seed
+            What the input is called that is the message of the output; it is 1.0 unless an
+            evaluation gives another. Several outputs have a tuple of seeds.
+
+        Returns
+        -------
+        ReversedGraph
+            A graph, to evaluate, print, compile or reverse again. Its inputs are those of this
+            graph and the seed, its outputs the messages of the inputs in order.
+
+        Raises
+        ------
+        NoRule
+            If there is no rule for an operation that a message comes to.
+
+        Examples
+        --------
+        >>> import clew
+        >>> x, y = clew.trace(3.0, "x"), clew.trace(2.0, "y")
+        >>> clew.graph(x * x * y).reverse().evaluate(x=5.0)
+        (20.0, 25.0)
+
+        Notes
+        -----
+        With the rules of differentiation this is its reverse mode: one pass gives the derivatives
+        with respect to all inputs (Griewank and Walther, Evaluating Derivatives, 2008, chapter 3).
+        """
+        from clew.gradients import Gradient
+        from clew.reversing import Rules, reverse
+
+        return reverse(self, rules if isinstance(rules, Rules) else Gradient(rules), seed)
+
+    def _input_names(self) -> list[str]:
+        return [node.name or "" for node in self.inputs]
+
     def _check_names(self, names: Mapping[str, Any] | Sequence[str]) -> None:
-        known = {node.name for node in self.inputs}
+        known = set(self._input_names())
         for name in names:
             if name not in known:
-                near = difflib.get_close_matches(name, [n for n in known if n], 1)
-                listed = ", ".join(sorted(n for n in known if n)) or "none"
+                near = difflib.get_close_matches(name, known, 1)
+                listed = ", ".join(sorted(known)) or "none"
                 hint = f"did you mean {near[0]!r}?" if near else f"its inputs are: {listed}"
                 raise UnknownInput(f"the graph has no input {name!r}", hint)
 
@@ -451,7 +511,7 @@ def graph(*values: Any) -> ExpressionGraph:
     --------
     >>> import clew
     >>> a, b = clew.trace(1.0, "a"), clew.trace(2.0, "b")
-    >>> [node.kind for node in clew.graph(a + b * 2)]
+    >>> [node.kind for node in clew.graph(a + b * 0.375)]
     ['input', 'input', 'const', 'binary', 'binary']
     """
     for value in values:
