@@ -5,6 +5,7 @@
 
 use pyo3::ffi;
 use pyo3::prelude::*;
+use std::ffi::CStr;
 
 use super::effects::{self, Quick};
 use super::forward;
@@ -356,6 +357,30 @@ unsafe fn native_receiver(site: *mut Site, object: *mut ffi::PyObject) -> *mut f
     }
 }
 
+/// Whether the function is a bound method of a builtin container that changes it and only stores its arguments
+/// (`append = items.append`).
+unsafe fn changes_its_receiver(site: *mut Site, function: *mut ffi::PyObject) -> bool {
+    // SAFETY: a live object of the type of functions written in C.
+    unsafe {
+        let function = function.cast::<ffi::PyCFunctionObject>();
+        let receiver = (*function).m_self;
+        if receiver.is_null() || ffi::PyModule_Check(receiver) != 0 {
+            return false;
+        }
+        let tp = ffi::Py_TYPE(receiver);
+        let (definition, version) = ((*function).m_ml as usize, (*tp).tp_version_tag);
+        if ((*site).cached, (*site).version, (*site).decision) == (definition, version, decision::NATIVE_WRITE) {
+            return version != 0;
+        }
+        let name = CStr::from_ptr((*(*function).m_ml).ml_name).to_str();
+        let changes = name.is_ok_and(|name| effects::quick(tp, name) == Some(Quick::Writes));
+        if changes {
+            ((*site).cached, (*site).version, (*site).decision) = (definition, version, decision::NATIVE_WRITE);
+        }
+        changes
+    }
+}
+
 /// Hook before `f(...)`: `f`, or a forwarder.
 pub unsafe extern "C" fn callee(site: *mut ffi::PyObject, f: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: called by the interpreter with live objects; the site is ours.
@@ -375,6 +400,10 @@ pub unsafe extern "C" fn callee(site: *mut ffi::PyObject, f: *mut ffi::PyObject)
                 }
             }
         } else if (*site).cached == f as usize && (*site).decision == decision::NATIVE {
+            return native(site, f);
+        }
+        if tp == &raw mut ffi::PyCFunction_Type && changes_its_receiver(site, f) {
+            heap::write_whole(site, (*f.cast::<ffi::PyCFunctionObject>()).m_self);
             return native(site, f);
         }
         current_unit();
