@@ -23,6 +23,12 @@ enum Statement {
     Store(usize, usize),
     /// The item whose number is that of the turn.
     ReadTurn(usize),
+    /// An item of a list that nothing changes, read before the program: a number, and that of the turn.
+    Item(usize, usize),
+    ItemTurn(usize),
+    /// One of a row of a list of lists; the row of the turn.
+    RowItem(usize, usize),
+    RowTurn(usize, usize),
     Bump(usize, usize),
     Extend(usize),
     Call(usize, usize, usize),
@@ -45,6 +51,10 @@ fn statement() -> impl Strategy<Value = Statement> {
         2 => (variable(), 0..N_ITEMS).prop_map(|(to, at)| Statement::Read(to, at)),
         2 => (0..N_ITEMS, variable()).prop_map(|(at, from)| Statement::Store(at, from)),
         1 => variable().prop_map(Statement::ReadTurn),
+        1 => (variable(), 0..N_ITEMS).prop_map(|(to, at)| Statement::Item(to, at)),
+        2 => variable().prop_map(Statement::ItemTurn),
+        1 => (variable(), 0..N_ITEMS).prop_map(|(to, at)| Statement::RowItem(to, at)),
+        1 => (variable(), 0..N_ITEMS).prop_map(|(to, at)| Statement::RowTurn(to, at)),
         1 => (variable(), variable()).prop_map(|(to, a)| Statement::Bump(to, a)),
         1 => variable().prop_map(Statement::Extend),
         2 => (variable(), variable(), variable()).prop_map(|(to, a, b)| Statement::Call(to, a, b)),
@@ -69,6 +79,10 @@ struct Run {
     n_objects: u64,
     line: u32,
     turn: i64,
+    /// The turn of the loop around.
+    outer: i64,
+    row: Vec<(NodeId, f64)>,
+    rows: Vec<Vec<(NodeId, f64)>>,
     bump: NodeId,
     called: NodeId,
 }
@@ -79,9 +93,35 @@ impl Run {
         let (x, y) = (trace.input("x", 1.5), trace.input("y", -0.75));
         let (bump, called) = (trace.named("bump"), trace.named("called"));
         let two = trace.float(2.0);
-        let items: Vec<NodeId> = (0..N_ITEMS).map(|at| if at % 2 == 0 { x } else { two }).collect();
-        let list = trace.add(Kind::Build, Op::List, LabelId::NONE, &items, Value::Object(1 << 32));
+        let container = |trace: &mut Trace, name: &str, object: u64| {
+            let label = trace.nodes.name(name);
+            trace.add(Kind::Input, Op::None, label, &[], Value::Object(object))
+        };
+        let (z, m) = (container(&mut trace, "z", 1 << 40), container(&mut trace, "m", 1 << 41));
+        let items = |trace: &mut Trace, of: NodeId, row: usize| -> Vec<(NodeId, f64)> {
+            (0..N_ITEMS)
+                .map(|at| {
+                    let value = (at * 3 + row) as f64 * 0.25 - 1.0;
+                    let key = trace.int(at as i64);
+                    (trace.add(Kind::GetItem, Op::None, LabelId::NONE, &[of, key], Value::Float(value)), value)
+                })
+                .collect()
+        };
+        let row = items(&mut trace, z, 0);
+        let rows = (0..N_ITEMS)
+            .map(|at| {
+                let key = trace.int(at as i64);
+                let object = Value::Object((1 << 42) + at as u64);
+                let row = trace.add(Kind::GetItem, Op::None, LabelId::NONE, &[m, key], object);
+                items(&mut trace, row, at)
+            })
+            .collect();
+        let first: Vec<NodeId> = (0..N_ITEMS).map(|at| if at % 2 == 0 { x } else { two }).collect();
+        let list = trace.add(Kind::Build, Op::List, LabelId::NONE, &first, Value::Object(1 << 32));
         Self {
+            row,
+            rows,
+            outer: 0,
             trace,
             variables: vec![(x, 1.5), (y, -0.75), (two, 2.0), (x, 1.5)],
             list,
@@ -152,6 +192,13 @@ impl Run {
                 Statement::Swap(a, b) => self.variables.swap(*a, *b),
                 Statement::Read(to, at) => self.variables[*to] = self.read(*at),
                 Statement::ReadTurn(to) => self.variables[*to] = self.read(self.turn as usize % self.items.len()),
+                Statement::Item(to, at) => self.variables[*to] = self.row[*at],
+                Statement::ItemTurn(to) => self.variables[*to] = self.row[self.turn as usize % N_ITEMS],
+                Statement::RowItem(to, at) => {
+                    self.variables[*to] =
+                        self.rows[self.outer as usize % N_ITEMS][(*at + self.turn as usize) % N_ITEMS];
+                }
+                Statement::RowTurn(to, at) => self.variables[*to] = self.rows[self.turn as usize % N_ITEMS][*at],
                 Statement::Store(at, from) => {
                     let key = self.trace.int(*at as i64);
                     let (value, number) = self.variables[*from];
@@ -197,12 +244,13 @@ impl Run {
                     self.trace.fact(Op::Bool, less, if a.1 < b.1 { "True" } else { "False" });
                 }
                 Statement::Loop(n, body) => {
-                    let (line, turn) = (self.line, self.turn);
+                    let (line, turn, outer) = (self.line, self.turn, self.outer);
+                    self.outer = turn;
                     for turn in 0..*n {
                         (self.line, self.turn) = (line, turn as i64);
                         self.run(body);
                     }
-                    self.turn = turn;
+                    (self.turn, self.outer) = (turn, outer);
                 }
                 Statement::Each(to, body) => self.each(*to, body),
             }
@@ -243,6 +291,9 @@ def _guard(fact, recorded, line):
     assert fact == recorded or fact != fact, (fact, recorded, line)
     return fact
 
+def items(row):
+    return [(at * 3 + row) * 0.25 - 1.0 for at in range(6)]
+
 def same(one, other):
     return all(a != a and b != b or struct.pack("d", a) == struct.pack("d", b) for a, b in zip(one, other, strict=True))
 
@@ -251,7 +302,7 @@ def check(source, expected, program):
     scope = {"bump": bump, "_guard": _guard}
     try:
         exec(compile(source, "program", "exec"), scope)
-        found = scope["f"](1.5, -0.75)
+        found = scope["f"](1.5, -0.75, items(0), [items(row) for row in range(6)])
         assert same(found, expected), (found, expected)
     except Exception as error:
         failed.append("\n".join([program, source, repr(error)]))
@@ -281,7 +332,7 @@ fn python_runs_what_was_compiled() {
         let outputs: Vec<NodeId> = run.variables.iter().map(|(id, _)| *id).collect();
         let expected: Vec<f64> = run.variables.iter().map(|(_, number)| *number).collect();
         for guards in [Guards::Check, Guards::Ignore] {
-            let compiled = compile(&run.trace.nodes, &outputs, "f", &["x", "y"], guards, &run.trace);
+            let compiled = compile(&run.trace.nodes, &outputs, "f", &["x", "y", "z", "m"], guards, &run.trace);
             n_loops += usize::from(compiled.source.contains("    for "));
             let expected: Vec<String> =
                 expected.iter().map(|number| super::super::super::python_float(*number)).collect();

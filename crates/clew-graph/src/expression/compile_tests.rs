@@ -286,3 +286,47 @@ fn long_expressions_are_broken_into_lines() {
     let program = compile(&t.nodes, &[sum, list], "f", &["x"], Guards::Check, &t);
     assert!(program.source.lines().all(|line| line.len() < 120), "{}", program.source);
 }
+
+#[test]
+fn items_that_were_read_before_are_read_in_their_loop() {
+    check(
+        |t| {
+            let name = t.nodes.name("x");
+            let x = t.add(Kind::Input, Op::None, name, &[], Value::Object(1 << 40));
+            let y = t.input("y", 2.0);
+            let mut rows = Vec::new();
+            for row in 0..8_u64 {
+                let key = t.int(row as i64);
+                let row = t.add(Kind::GetItem, Op::None, LabelId::NONE, &[x, key], Value::Object(row << 41));
+                rows.push(
+                    (0..9)
+                        .map(|at| {
+                            let key = t.int(at);
+                            t.add(Kind::GetItem, Op::None, LabelId::NONE, &[row, key], Value::Float(1.0))
+                        })
+                        .collect::<Vec<NodeId>>(),
+                );
+            }
+            let mut sum = t.float(0.0);
+            for row in rows {
+                for item in row {
+                    t.place = Some(1);
+                    let product = t.binary(Op::Mul, item, y);
+                    sum = t.binary(Op::Add, sum, product);
+                }
+                t.place = Some(2);
+                sum = t.binary(Op::Mul, sum, y);
+            }
+            vec![sum]
+        },
+        Guards::Check,
+        "
+def f(x, y):
+    t1 = 0.0
+    for i in range(8):
+        for j in range(9):
+            t1 = t1 + x[i][j] * y
+        t1 = t1 * y
+    return t1",
+    );
+}

@@ -53,7 +53,9 @@ pub(crate) struct Loop {
     pub(crate) varying: Vec<Varying>,
     /// Which operands of the body vary.
     pub(crate) varies: FxHashMap<Slot, u32>,
-    /// Which operands of the body are which operands of the loop, of those that are constants.
+    /// Of the operands that vary, those that are items, with the operand of the loop that they are items of.
+    pub(crate) item_of: FxHashMap<Slot, u32>,
+    /// Which operands of the body are which operands of the loop, of those that could vary in a loop around.
     pub(crate) fixed: FxHashMap<Slot, u32>,
     /// What makes two loops alike.
     pub(crate) signature: u64,
@@ -128,6 +130,19 @@ impl<'a> Blocks<'a> {
             Operand::Fact(_) => true,
             Operand::Value(node) => self.lowered.nodes.row(NodeId(node)).kind == Kind::Const,
         }
+    }
+
+    /// The item that an operand is, if it is one that is read where it is used.
+    pub(crate) fn item(&self, operand: Operand) -> Option<(u32, i64)> {
+        match operand {
+            Operand::Value(node) => self.lowered.item(node),
+            Operand::Fact(_) => None,
+        }
+    }
+
+    /// Whether an operand may be another one in each turn.
+    pub(crate) fn can_vary(&self, operand: Operand) -> bool {
+        self.is_constant(operand) || self.item(operand).is_some()
     }
 
     /// Whether two operands are the same value.

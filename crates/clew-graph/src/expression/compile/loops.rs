@@ -7,7 +7,7 @@
 use clew_trace::values::{Kind, NodeId};
 use rustc_hash::FxHashMap;
 
-use super::blocks::{Loop, Operand, Varying};
+use super::blocks::{Loop, Operand, Slot, Varying};
 use super::lower::Class;
 use super::texts::{broken, Written};
 use super::write::Writer;
@@ -26,6 +26,12 @@ impl Writer<'_, '_> {
 
         let mut slots: FxHashMap<_, _> =
             body.varies.iter().map(|(slot, number)| (*slot, varying[*number as usize].clone())).collect();
+        for (slot, container) in &body.item_of {
+            let container_text = self.container(body.operands[*container as usize], (at, *container));
+            if let Some(text) = slots.get_mut(slot) {
+                *text = format!("{container_text}[{text}]");
+            }
+        }
         for (slot, number) in &body.fixed {
             if let Some(name) = self.varying.get(&(at, *number)) {
                 slots.insert(*slot, name.clone());
@@ -57,6 +63,19 @@ impl Writer<'_, '_> {
             // The variable of an outer loop may now hold what is not its next value.
             self.carries.retain(|_, (outer, _)| outer != name);
         }
+    }
+
+    /// What the items of a loop are items of, which is no last use of it.
+    fn container(&mut self, container: Operand, slot: Slot) -> String {
+        if let Some(text) = self.varying.get(&slot) {
+            return text.clone();
+        }
+        if let Operand::Value(value) = container {
+            if let Some(written) = self.written.get(&value) {
+                return written.text.clone();
+            }
+        }
+        self.operand(container, None).text
     }
 
     /// What a loop goes over, if it takes all that an iterator gives and can be written so.

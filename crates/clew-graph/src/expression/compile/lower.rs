@@ -5,6 +5,7 @@
 //! can lie between: both come after the same nodes, and what they give can never be changed.
 
 use clew_trace::values::{Kind, NodeId, Nodes, Op, Value};
+use rustc_hash::FxHashSet;
 
 use super::super::bits::Bits;
 use super::super::closure::guards;
@@ -33,6 +34,8 @@ pub(crate) struct Lowered<'a> {
     /// The facts that are checked.
     guards: Bits,
     is_checked: bool,
+    /// Items of inputs that nothing changes: these are read where they are used, and need no operation.
+    items: Bits,
 }
 
 impl<'a> Lowered<'a> {
@@ -50,6 +53,7 @@ impl<'a> Lowered<'a> {
             made_by: vec![u32::MAX; nodes.len()],
             guards: facts,
             is_checked: check == Guards::Check,
+            items: Bits::new(nodes.len()),
         };
         let live = lowered.live(outputs);
         lowered.schedule(&live);
@@ -70,7 +74,29 @@ impl<'a> Lowered<'a> {
     /// Whether a value is there from the start.
     #[inline]
     pub(crate) fn is_leaf(&self, node: u32) -> bool {
-        matches!(self.nodes.row(NodeId(node)).kind, Kind::Const | Kind::Input)
+        matches!(self.nodes.row(NodeId(node)).kind, Kind::Const | Kind::Input) || self.items.contains(node as usize)
+    }
+
+    /// The container and the number of an item that is read where it is used.
+    pub(crate) fn item(&self, node: u32) -> Option<(u32, i64)> {
+        if !self.items.contains(node as usize) {
+            return None;
+        }
+        let mut inputs = self.nodes.inputs(NodeId(node));
+        let (container, key) = (inputs.next()?, inputs.next()?);
+        match self.nodes.row(key).value() {
+            Value::Int(number) => Some((self.value(container), number)),
+            _ => None,
+        }
+    }
+
+    /// The input that an item is an item of, however deep.
+    pub(crate) fn root(&self, node: u32) -> u32 {
+        let mut root = node;
+        while let Some((container, _)) = self.item(root) {
+            root = container;
+        }
+        root
     }
 
     /// Whether an operation changes the object that it has as its value.
@@ -164,6 +190,7 @@ impl<'a> Lowered<'a> {
         let nodes = self.nodes;
         let mut known = Known::new(live.count());
         let mut iterators = Bits::new(nodes.len());
+        let changed = self.changed(live);
         for id in nodes.ids() {
             let at = id.index();
             let row = nodes.row(id);
@@ -197,7 +224,11 @@ impl<'a> Lowered<'a> {
             if row.kind == Kind::Iter {
                 iterators.insert(at);
             }
-            if self.can_repeat(id) {
+            let is_item = changed.as_ref().is_some_and(|changed| self.is_steady_item(id, changed));
+            if is_item {
+                self.items.insert(at);
+            }
+            if is_item || self.can_repeat(id) {
                 if let Some(earlier) = known.find(self.hash(id), id.0, |earlier| self.is_same(id, NodeId(earlier))) {
                     self.made_by[at] = earlier;
                     continue;
@@ -207,6 +238,45 @@ impl<'a> Lowered<'a> {
                 self.order.push(id.0);
             }
         }
+    }
+
+    /// The objects that the function changes; none when it may change any.
+    fn changed(&self, live: &Bits) -> Option<FxHashSet<u64>> {
+        let mut changed = FxHashSet::default();
+        for at in live.iter() {
+            let id = NodeId(at as u32);
+            let row = self.nodes.row(id);
+            let is_object = |input: NodeId| {
+                let input = self.nodes.row(input);
+                input.kind != Kind::Const && !is_number(input.value())
+            };
+            match row.kind {
+                Kind::UntracedCall | Kind::UntracedDispatch if self.nodes.inputs(id).any(is_object) => return None,
+                _ if self.changes_operand(id.0) => match row.value() {
+                    Value::Object(object) => changed.insert(object),
+                    _ => return None,
+                },
+                _ => false,
+            };
+        }
+        Some(changed)
+    }
+
+    /// Whether a node is a numbered item of an input, or of such an item, that nothing changes.
+    fn is_steady_item(&self, id: NodeId, changed: &FxHashSet<u64>) -> bool {
+        let row = self.nodes.row(id);
+        let mut inputs = self.nodes.inputs(id);
+        let (Kind::GetItem, Some(container), Some(key)) = (row.kind, inputs.next(), inputs.next()) else {
+            return false;
+        };
+        let from = self.value(container);
+        let (container, key) = (self.nodes.row(NodeId(from)), self.nodes.row(key));
+        let is_inside = container.kind == Kind::Input || self.items.contains(from as usize);
+        is_inside
+            && key.kind == Kind::Const
+            && matches!(key.value(), Value::Int(_))
+            && matches!(container.value(), Value::Object(object) if !changed.contains(&object))
+            && self.nodes.after(id).len() == 0
     }
 
     /// Whether an operation gives the same whenever it is done with the same.

@@ -47,7 +47,12 @@ impl Blocks<'_> {
             *relation = Relation::Carried { item, inner, distance, inits };
             return true;
         }
-        let may_vary = |other| self.is_constant(operand) && self.is_constant(other);
+        let may_vary = |other| match (self.item(operand), self.item(other)) {
+            (Some((container, _)), Some((other, _))) => container == other,
+            (None, None) => self.is_constant(operand) && self.is_constant(other),
+            _ => false,
+        };
+        let is_item = self.item(operand).is_some();
         match *relation {
             Relation::Inside(..) | Relation::Carried { .. } | Relation::Pending(_) => false,
             Relation::Same(known) if self.is_same(known, operand) => true,
@@ -59,14 +64,14 @@ impl Blocks<'_> {
                 };
                 true
             }
-            Relation::Same(first) if turn == 2 && may_vary(first) => {
+            Relation::Same(first) if turn == 2 && may_vary(first) && !is_item => {
                 *relation = Relation::Varies { first, last: operand, step: None };
                 true
             }
             Relation::Same(_) => false,
             Relation::Varies { first, last, step } => {
                 let is_in_step = step.is_none() || self.step(last, operand) == step;
-                if !may_vary(last) || (!is_in_step && turn > 3) {
+                if !may_vary(last) || (!is_in_step && (turn > 3 || is_item)) {
                     return false;
                 }
                 *relation = Relation::Varies { first, last: operand, step: step.filter(|_| is_in_step) };
@@ -81,6 +86,9 @@ impl Blocks<'_> {
     }
 
     pub(super) fn integer(&self, operand: Operand) -> Option<i64> {
+        if let Some((_, number)) = self.item(operand) {
+            return Some(number);
+        }
         let (Operand::Value(node) | Operand::Fact(node)) = operand;
         match self.lowered.nodes.row(NodeId(node)).value() {
             Value::Int(number) => Some(number),

@@ -272,7 +272,7 @@ impl<'b, 'a> Pass<'b, 'a> {
                         }
                         Relation::Same(operand) | Relation::Pending([operand, _]) => {
                             let number = outside(&mut body, &mut known, operand, self.blocks);
-                            if self.blocks.is_constant(operand) {
+                            if self.blocks.can_vary(operand) {
                                 body.fixed.insert(slot, number);
                             }
                             1 << 62
@@ -285,7 +285,15 @@ impl<'b, 'a> Pass<'b, 'a> {
                                 body.varying.len() - 1
                             });
                             body.varies.insert(slot, number as u32);
-                            key
+                            match self.blocks.item(operand) {
+                                Some((container, _)) => {
+                                    let container = Operand::Value(container);
+                                    let number = outside(&mut body, &mut known, container, self.blocks);
+                                    body.item_of.insert(slot, number);
+                                    mix(key ^ 2)
+                                }
+                                None => key,
+                            }
                         }
                     });
             }
@@ -361,7 +369,7 @@ impl<'b, 'a> Pass<'b, 'a> {
 /// The number of an operand among what a loop reads from outside. A constant may vary in a loop around: it is not shared.
 fn outside(body: &mut Loop, known: &mut FxHashMap<Operand, u32>, operand: Operand, blocks: &Blocks<'_>) -> u32 {
     let number = body.operands.len() as u32;
-    if !blocks.is_constant(operand) {
+    if !blocks.can_vary(operand) {
         if let Some(known) = known.get(&operand) {
             return *known;
         }

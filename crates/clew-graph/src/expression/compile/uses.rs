@@ -37,7 +37,7 @@ impl Uses {
         };
         uses.block(blocks, &blocks.items, OUTERMOST);
         for output in outputs {
-            uses.one(*output, OUTERMOST);
+            uses.one(blocks.lowered.root(*output), OUTERMOST);
         }
         uses
     }
@@ -103,8 +103,14 @@ impl Uses {
                 let mut nth = 0;
                 blocks.for_operands(*item, |operand| {
                     let slot = (at as u32, nth);
-                    if !within.is_some_and(|body| body.varies.contains_key(&slot)) {
-                        self.operand(operand, block);
+                    let varies = within.is_some_and(|body| body.varies.contains_key(&slot));
+                    match operand {
+                        // An item is read where it is used, in whatever turn: its input keeps its variable.
+                        Operand::Value(value) if blocks.item(operand).is_some() => {
+                            self.one(blocks.lowered.root(value), block);
+                        }
+                        _ if varies => {}
+                        _ => self.operand(operand, block),
                     }
                     nth += 1;
                 });
@@ -113,7 +119,11 @@ impl Uses {
             let inside = item - blocks.first_loop + 1;
             self.around.insert(inside, block);
             for carry in &body.carries {
-                self.operand(body.operands[carry.init as usize], block);
+                let init = body.operands[carry.init as usize];
+                self.operand(init, block);
+                if let (Operand::Value(value), Some(_)) = (init, blocks.item(init)) {
+                    self.one(blocks.lowered.root(value), block);
+                }
                 self.home.insert(carry.old, inside);
                 self.carried.insert((carry.new, inside));
             }

@@ -166,6 +166,9 @@ impl Writer<'_, '_> {
             return Written::name(variable);
         }
         if let Operand::Value(value) = operand {
+            if self.lowered.item(value).is_some() {
+                return self.item(value);
+            }
             if let Some(written) = self.written.get(&value) {
                 let written = written.clone();
                 if let Some(remaining) = self.uses.remaining.get_mut(value as usize) {
@@ -176,6 +179,24 @@ impl Writer<'_, '_> {
         }
         let (text, precedence) = self.names.constant(self.lowered, operand);
         Written { text, precedence, key: None, waits: None }
+    }
+
+    /// An item that is read where it is used. Its input keeps its variable: this is no use of it that could be the last.
+    fn item(&mut self, value: u32) -> Written {
+        let mut numbers = Vec::new();
+        let mut root = value;
+        while let Some((container, number)) = self.lowered.item(root) {
+            numbers.push(number);
+            root = container;
+        }
+        let mut text = match self.written.get(&root) {
+            Some(written) => written.text.clone(),
+            None => self.names.constant(self.lowered, Operand::Value(root)).0,
+        };
+        for number in numbers.iter().rev() {
+            let _ = write!(text, "[{number}]");
+        }
+        Written { precedence: PRIMARY, ..Written::name(&text) }
     }
 
     /// One operation: a statement, or an expression that waits for its use.
