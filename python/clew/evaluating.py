@@ -236,5 +236,5 @@ def apply(node: Node, values: Sequence[Any], named: Mapping[str, Any]) -> Any:
     """Do the operation of a node to values."""
     keywords = list(named) or list(node.keywords)
     return _core.apply_operation(
-        node.kind, node.op, node.name, keywords, (*values, *named.values())
+        node.kind, node.op, node.name or "", keywords, (*values, *named.values())
     )

@@ -244,6 +244,9 @@ def _reduce_ex(traced: Any, protocol: int) -> Any:
 
 def _array_ufunc(traced: Any, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
     function = ufunc if method == "__call__" else getattr(ufunc, method)
+    if len(kwargs.get("out", ())) == 1:
+        # numpy gives a tuple; what changes is the array in it.
+        kwargs["out"] = kwargs["out"][0]
     return _core.call_untraced(function, inputs, kwargs, always=True)
 
 
