@@ -5,6 +5,7 @@
 //! changes the order of operations on objects, or the operands of any: floats come out the same to the last bit.
 
 mod blocks;
+mod known;
 mod loops;
 mod lower;
 mod names;

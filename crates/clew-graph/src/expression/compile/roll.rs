@@ -12,7 +12,7 @@ use clew_trace::values::{Kind, NodeId, Op};
 use rustc_hash::FxHashMap;
 
 use super::blocks::{Blocks, Carry, Item, Loop, Operand, Varying};
-use super::lower::mix;
+use super::known::mix;
 use super::relations::Relation;
 
 /// How often loops are looked for: once found, they may be parts of others.
