@@ -78,6 +78,7 @@ SCALARS = {
     "round": lambda x, y: round(x) * y + math.floor(y) * x,
     "branch": lambda x, y: x * y if x > y else y,
     "containers": lambda x, y: {"a": [x, (y, x)]}["a"][1][0] * [x, y][0],
+    "masked": lambda x, y: x * (y > 1.8) + y * (x < 2.4),
     "shared": lambda x, y: (lambda s: s * s + s)(x * y),
     "constant": lambda x, y: x * 0 + y,
 }

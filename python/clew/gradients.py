@@ -43,6 +43,10 @@ class Gradient(Rules):
             table.update(array_gradients.functions())
         return table
 
+    def wants(self, value: Any) -> bool:
+        """Leave out what is no number, nor holds any."""
+        return not isinstance(value, (str, bytes, bool))
+
     def absent(self, value: Any) -> Any:
         """Give the derivative with respect to an input that no output depends on."""
         is_number = _holds_numbers(untrace(value))

@@ -108,6 +108,10 @@ class Rules:
         """Make one message of two that come to the same value; by default their sum."""
         return left + right
 
+    def wants(self, value: Any) -> bool:
+        """Tell whether a value gets messages; by default every one that depends on an input."""
+        return True
+
     def absent(self, value: Any) -> Any:
         """Give the message of an input that none came to; by default there is none."""
         return None
@@ -192,7 +196,7 @@ class Rules:
         return self._positions[node.id]
 
 
-_RESERVED: Final = frozenset(("find", "generic", "combine", "absent", "seed", "functions"))
+_RESERVED: Final = frozenset(("find", "generic", "combine", "wants", "absent", "seed", "functions"))
 
 
 class ReversedGraph(ExpressionGraph):
@@ -258,12 +262,13 @@ class _Pass:
         self._keys: list[int] = []
         self._first: dict[int, int] = {}
         self._last_change: dict[int, int] = {}
+        self._depends: list[bool] = []
         self._is_active: list[bool] = []
         self._look()
 
     def _look(self) -> None:
-        """Find which objects nodes are of, and which nodes depend on an input."""
-        keys, is_active, values = self._keys, self._is_active, self._values
+        """Find which objects nodes are of, which depend on an input, and which want messages."""
+        keys, depends, values = self._keys, self._depends, self._values
         positions: dict[int, int] = {}
         counts: dict[int, int] = {}
         for number, row in enumerate(self._rows):
@@ -271,14 +276,13 @@ class _Pass:
             value = values[number]
             if isinstance(value, _FIXED) or kind == "const":
                 keys.append(number)
-                active = kind == "input" or any(is_active[read] for read in row[2])
-                is_active.append(active and not isinstance(value, (str, bytes, bool)))
+                depends.append(kind == "input" or any(depends[read] for read in row[2]))
             else:
                 # A number that no node has.
                 key = -id(value)
                 keys.append(key)
                 self._first.setdefault(key, number)
-                is_active.append(kind != "convert")
+                depends.append(kind != "convert")
                 if self._is_change(row, key):
                     self._last_change[key] = number
             if kind == "next" and len(row[2]) == 1:
@@ -286,6 +290,10 @@ class _Pass:
                 positions[number] = counts.get(iterator, 0)
                 counts[iterator] = positions[number] + 1
         self._rules._positions = positions
+        wants = self._rules.wants
+        self._is_active = [
+            is_it and wants(value) for is_it, value in zip(depends, values, strict=True)
+        ]
 
     def _is_change(self, row: Any, key: int) -> bool:
         """Tell whether a node changes the object that it is of, in place."""
@@ -348,7 +356,7 @@ class _Pass:
             function = self._values[reads[0]]
             reads = reads[1:]
         operands = tuple(
-            self._stand_ins[read] if self._is_active[read] else self._values[read] for read in reads
+            self._stand_ins[read] if self._depends[read] else self._values[read] for read in reads
         )
         label = row[1]
         what = (row[0], label and label[0], None if function is None else id(function))
