@@ -1,4 +1,4 @@
-"""The parts other than `speed`: data science, start-up, importing, rewriting, memory, latency.
+"""The parts other than `speed`.
 
 Each part is a function `(runner, options, show) -> data`; `show` prints one line of the table.
 """
@@ -171,6 +171,42 @@ def operations(runner: Runner, options: Namespace, show: Show) -> dict:
     return results
 
 
+def values(runner: Runner, options: Namespace, show: Show) -> dict:
+    """Traced values: operations, graphs of one and ten million nodes, compiled functions."""
+    results = {}
+    for n_nodes in (1_000_000, 10_000_000):
+        with tempfile.TemporaryDirectory() as directory:
+            arguments = [str(HERE / "values.py"), str(n_nodes)]
+            cost = runner.cost(arguments, {}, Path(directory))
+        record = results[str(n_nodes)] = json.loads(cost.stdout.splitlines()[-1])
+        show(f"{n_nodes:,} nodes")
+        for name, (unit, scale, target) in VALUES.items():
+            if name in record:
+                note = f"; target {target}" if target else ""
+                show(f"  {name:28} {record[name] / scale:8.3g} {unit}{note}")
+    return results
+
+
+# Figures of `values`: unit, scale, target.
+VALUES: dict[str, tuple[str, float, str]] = {
+    "arithmetic_ns": ("ns", 1, "120"),
+    "arithmetic_plain_ns": ("ns", 1, ""),
+    "attribute_ns": ("ns", 1, "250"),
+    "item_ns": ("ns", 1, "250"),
+    "call_ns": ("ns", 1, "1,000 and the body"),
+    "call_of_plain_function_ns": ("ns", 1, ""),
+    "bytes_a_node": ("bytes", 1, "64"),
+    "evaluate_ns_a_node": ("ns", 1, "60"),
+    "compile_s": ("s", 1, ""),
+    "compiled_ratio": ("x hand-written", 1, "1.05"),
+    "upstream_s": ("s", 1, "0.5 for a million"),
+    "constraints_s": ("s", 1, "0.5 for a million"),
+    "peak_bytes": ("MB", 1e6, "1,000 for ten million"),
+    "make_jaxpr_ns": ("ns an operation", 1, ""),
+    "hltpy_ns": ("ns an operation", 1, ""),
+}
+
+
 def _child(runner: Runner, arguments: list[str], environment: dict[str, str]) -> dict:
     with tempfile.TemporaryDirectory() as directory:
         cost = runner.cost([str(HERE / "children.py"), *arguments], environment, Path(directory))
@@ -190,4 +226,5 @@ PARTS: dict[str, Callable[[Runner, Namespace, Show], dict]] = {
     "memory": memory,
     "latency": latency,
     "operations": operations,
+    "values": values,
 }

@@ -7,7 +7,7 @@ The names below are loaded when they are first used.
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from clew._core import __version__
+    from clew._core import Traced, __version__
     from clew.constraints import (
         ArgToContent,
         Comparison,
@@ -79,6 +79,7 @@ _HOMES = {
     "Recording": "results",
     "ReversedGraph": "reversing",
     "Rules": "reversing",
+    "Traced": "_core",
     "TracedModules": "module_tracing",
     "UnknownInput": "errors",
     "Variable": "sideeffects",
@@ -135,6 +136,7 @@ __all__ = [
     "Recording",
     "ReversedGraph",
     "Rules",
+    "Traced",
     "TracedModules",
     "UnknownInput",
     "Variable",

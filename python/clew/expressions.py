@@ -186,6 +186,15 @@ class ExpressionGraph:
     def _nodes_of(self, numbers: Sequence[int]) -> tuple[Node, ...]:
         return tuple(Node(self, number) for number in numbers)
 
+    def _number(self, node: Node | int) -> int:
+        if isinstance(node, Node) and node._graph is not self:
+            source = node.source
+            place = f", made at {source[0]}:{source[1]}" if source is not None else ""
+            raise ValueError(
+                f"{node} is a node of another graph{place}; ask that one, or trace both together"
+            )
+        return node.__index__()
+
     def _column(self, numbers: bytes) -> Nodes:
         return Nodes(self, memoryview(numbers).cast("I"))
 
@@ -218,11 +227,11 @@ class ExpressionGraph:
         What counts is what it reads, what changed the objects that it reads, and the calls that
         all of this happened in. One pass over the rows, whatever the depth.
         """
-        return self._column(self._rows.upstream([node.__index__()]))
+        return self._column(self._rows.upstream([self._number(node)]))
 
     def downstream(self, node: Node | int) -> Nodes:
         """List the nodes that need a node, itself included, in order."""
-        return self._column(self._rows.downstream([node.__index__()]))
+        return self._column(self._rows.downstream([self._number(node)]))
 
     def evaluate(
         self,

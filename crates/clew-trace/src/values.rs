@@ -342,6 +342,11 @@ impl Nodes {
             n_kept += 1;
         }
         self.rows.truncate(n_kept);
+        // What went is given back, unless about as much is likely to come again.
+        if self.rows.capacity() / 4 > n_kept {
+            self.rows.shrink_to(n_kept * 2);
+            self.spill.shrink_to_fit();
+        }
         renumbered
     }
 

@@ -18,6 +18,9 @@ const N_CONSTANTS: usize = 1 << 8;
 /// So many nodes are there before it is first looked which are wanted.
 const FIRST_SWEEP: usize = 1 << 18;
 
+/// So many bytes of arrays and frames are let go of before it is looked which are wanted.
+const SWEEP_BYTES: usize = 1 << 26;
+
 /// A number for the node of a stand-in, which stays when nodes are numbered anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Handle(pub u32);
@@ -61,6 +64,8 @@ pub struct Arena {
     /// Interpreters that are asked about each operation, the innermost last.
     pub interpreters: Vec<Py<PyAny>>,
     sweep_at: usize,
+    /// Bytes of arrays and frames whose stand-ins went since the last sweep.
+    n_dropped_bytes: usize,
     /// How many [`Pinned`] there are.
     n_pinned: u32,
 }
@@ -110,6 +115,7 @@ impl Arena {
             originals: FxHashMap::default(),
             interpreters: Vec::new(),
             sweep_at: FIRST_SWEEP,
+            n_dropped_bytes: 0,
             n_pinned: 0,
         }
     }
@@ -137,6 +143,14 @@ impl Arena {
     pub fn release(&mut self, handle: Handle) {
         self.handles[handle.0 as usize] = NodeId::NONE;
         self.free.push(handle.0);
+    }
+
+    /// Notes that a stand-in of a large value went: when many bytes did, the next operation looks what is wanted.
+    pub fn dropped(&mut self, n_bytes: usize) {
+        self.n_dropped_bytes = self.n_dropped_bytes.saturating_add(n_bytes);
+        if self.n_dropped_bytes > SWEEP_BYTES {
+            self.sweep_at = 0;
+        }
     }
 
     /// Adds a node whose value is a reference that the arena takes over.
@@ -292,6 +306,7 @@ pub fn sweep() {
         }
         released.extend(objects.into_iter().map(Py::into_ptr));
         arena.sweep_at = FIRST_SWEEP.max(arena.nodes.len() * 2);
+        arena.n_dropped_bytes = 0;
     }
     for object in released {
         // SAFETY: the reference was the node's, and the arena is consistent.

@@ -216,7 +216,7 @@ impl ValueGraph {
         let mut places: FxHashMap<PlaceId, (usize, u32)> = FxHashMap::default();
         for row in self.nodes.rows() {
             if !places.contains_key(&row.place) {
-                let (file, line) = self.line_of(py, row.place).unwrap_or_default();
+                let Some((file, line)) = self.line_of(py, row.place) else { continue };
                 let known = files.iter().position(|known| *known == file);
                 let at = known.unwrap_or_else(|| {
                     files.push(file);

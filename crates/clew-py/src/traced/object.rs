@@ -124,12 +124,56 @@ pub unsafe fn stand_in(node: NodeId) -> *mut ffi::PyObject {
     }
 }
 
+/// Bytes that an array or a frame holds; 0 for everything else.
+unsafe fn size_of_data(object: *mut ffi::PyObject) -> usize {
+    // SAFETY: the caller gives a live object. What is asked of it is put back when it was an error.
+    unsafe {
+        let class = ffi::Py_TYPE(object);
+        if ffi::PyType_HasFeature(class, DATA_OF_BUILTINS) != 0 || !is_of_arrays(class) {
+            return 0;
+        }
+        let py = Python::assume_attached();
+        let raised = PyErr::take(py);
+        let object = Bound::from_borrowed_ptr(py, object);
+        let size = |name: &str| object.getattr(name).and_then(|size| size.extract::<usize>());
+        let n_bytes = size("nbytes").or_else(|_| size("size").map(|size| size.saturating_mul(8))).unwrap_or(0);
+        if let Some(raised) = raised {
+            raised.restore(py);
+        }
+        n_bytes
+    }
+}
+
+/// Texts, bytes, numbers and containers of the interpreter.
+const DATA_OF_BUILTINS: std::ffi::c_ulong = ffi::Py_TPFLAGS_LONG_SUBCLASS
+    | ffi::Py_TPFLAGS_LIST_SUBCLASS
+    | ffi::Py_TPFLAGS_TUPLE_SUBCLASS
+    | ffi::Py_TPFLAGS_BYTES_SUBCLASS
+    | ffi::Py_TPFLAGS_UNICODE_SUBCLASS
+    | ffi::Py_TPFLAGS_DICT_SUBCLASS
+    | ffi::Py_TPFLAGS_TYPE_SUBCLASS;
+
+/// Whether a class is named like those of the libraries that hold much data in one object.
+unsafe fn is_of_arrays(class: *mut ffi::PyTypeObject) -> bool {
+    // SAFETY: the name of a live class.
+    let name = unsafe { std::ffi::CStr::from_ptr((*class).tp_name) }.to_bytes();
+    [&b"ndarray"[..], b"DataFrame", b"Series", b"Tensor", b"Array", b"matrix", b"Table"]
+        .iter()
+        .any(|end| name.ends_with(end))
+}
+
 unsafe extern "C" fn dealloc(object: *mut ffi::PyObject) {
     // SAFETY: called by the interpreter for the last reference.
     unsafe {
         let traced = object.cast::<Traced>();
         if !(*traced).weak_references.is_null() {
             ffi::PyObject_ClearWeakRefs(object);
+        }
+        if let Value::Object(held) = arena().nodes.row(arena().node((*traced).handle)).value() {
+            let n_bytes = size_of_data(held as *mut ffi::PyObject);
+            if n_bytes > 0 {
+                arena().dropped(n_bytes);
+            }
         }
         arena().release((*traced).handle);
         let class = ffi::Py_TYPE(object);

@@ -257,6 +257,17 @@ pub unsafe fn facts(py: Python<'_>, op: Op, inputs: &[NodeId], value: *mut ffi::
     }
 }
 
+/// The stand-in of a node that was just added, after interpreters were asked about it.
+pub fn shown(py: Python<'_>, node: NodeId) -> PyResult<Bound<'_, PyAny>> {
+    // SAFETY: a new reference, or null with an exception.
+    let traced = unsafe { Bound::from_owned_ptr_or_err(py, stand_in(node))? };
+    if arena().interpreters.is_empty() {
+        return Ok(traced);
+    }
+    // SAFETY: the reference is given away, and another is taken.
+    unsafe { Bound::from_owned_ptr_or_err(py, interpreted(py, traced.into_ptr())?) }
+}
+
 /// Asks the innermost interpreter about an operation. It gives the result, its own or another.
 #[cold]
 fn interpreted(py: Python<'_>, traced: *mut ffi::PyObject) -> PyResult<*mut ffi::PyObject> {

@@ -278,8 +278,7 @@ fn passed<'py>(
     let label = if name.is_empty() { LabelId::NONE } else { arena().nodes.name(name) };
     let node = add_passing(py, Kind::Argument, label, &[call, input])?;
     if is_stand_in(argument) {
-        // SAFETY: a new reference, or null with an exception.
-        unsafe { Bound::from_owned_ptr_or_err(py, stand_in(node)) }
+        record::shown(py, node)
     } else {
         Ok(argument.clone())
     }
@@ -307,7 +306,7 @@ fn returned<'py>(call: &Bound<'py, PyAny>, result: &Bound<'py, PyAny>) -> PyResu
         let inputs = [node_of(call.as_ptr()), node_of(result.as_ptr())];
         let node = add_passing(py, Kind::Return, LabelId::NONE, &inputs);
         record::leave();
-        Bound::from_owned_ptr_or_err(py, stand_in(node?))
+        record::shown(py, node?)
     }
 }
 
@@ -395,8 +394,7 @@ impl TracedGenerator {
         // SAFETY: two stand-ins.
         let inputs = unsafe { [node_of(call.as_ptr()), node_of(value.as_ptr())] };
         let node = add_passing(py, Kind::Next, LabelId::NONE, &inputs)?;
-        // SAFETY: as above.
-        unsafe { Bound::from_owned_ptr_or_err(py, stand_in(node)) }
+        record::shown(py, node)
     }
 }
 
