@@ -130,7 +130,7 @@ class TracedModules:
         if type(value) is staticmethod and isinstance(value.__func__, types.FunctionType):
             return staticmethod(traced(value.__func__))
         if type(value) is classmethod and isinstance(value.__func__, types.FunctionType):
-            return classmethod(traced(value.__func__))
+            return classmethod(_core.TracedFunction(value.__func__, True))
         if type(value) is property and isinstance(value.fget, types.FunctionType):
             return property(traced(value.fget), value.fset, value.fdel, value.__doc__)
         return value

@@ -55,6 +55,8 @@ pub struct TracedFunction {
     function: Py<PyAny>,
     name: String,
     parameters: Parameters,
+    /// Whether its first argument is always what it is a method of: a class.
+    is_of_class: bool,
 }
 
 /// Such a function as a method of an object.
@@ -85,8 +87,10 @@ impl Call<'_, '_> {
 #[pymethods]
 impl TracedFunction {
     #[new]
-    fn new(function: &Bound<'_, PyAny>) -> PyResult<Self> {
+    #[pyo3(signature = (function, is_of_class=false))]
+    fn new(function: &Bound<'_, PyAny>, is_of_class: bool) -> PyResult<Self> {
         Ok(Self {
+            is_of_class,
             function: function.clone().unbind(),
             name: super::calls::name_of(function),
             parameters: Parameters::of(function)?,
@@ -99,7 +103,7 @@ impl TracedFunction {
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        Self::call(slf, &Call { args, kwargs, is_method: false })
+        Self::call(slf, &Call { args, kwargs, is_method: slf.get().is_of_class })
     }
 
     fn __get__<'py>(
