@@ -205,18 +205,18 @@ def _changes(
     for index, call in enumerate(calls):
         bits = _bits(call.fn)
         receiver = _receiver(call.fn)
-        if bits & _RECEIVER and not isinstance(receiver, _UNCHANGING):
+        if bits & _RECEIVER and not _is(receiver, _UNCHANGING):
             changed.append((index, receiver))
-        if bits & _FIRST_ARGUMENT and call.args and not isinstance(call.args[0], _UNCHANGING):
+        if bits & _FIRST_ARGUMENT and call.args and not _is(call.args[0], _UNCHANGING):
             changed.append((index, call.args[0]))
         if bits & _SEE_ARGUMENTS:
             rest.append(index)
     return changed, rest
 
 
-def _bits(function: object) -> int:
+def _bits(function: Any) -> int:
     """Tell what the extension needs to know of a function."""
-    if isinstance(function, FunctionType) and function.__module__ == "clew.ops":
+    if _is(function, FunctionType) and function.__module__ == "clew.ops":
         growing = function.__name__ in _GROWING
         return _FIRST_ARGUMENT if growing else 0
     if function is open:
@@ -240,15 +240,18 @@ def _effect_of(function: object) -> flags.Effect:
     receiver = _receiver(function)
     if receiver is None:
         return resolve(function)
-    name = getattr(function, "__name__", None)
+    name = _attribute(function, "__name__")
     return resolve(function, type(receiver), name if isinstance(name, str) else None)
 
 
-def _receiver(function: object) -> object:
+_METHODS = (MethodType, BuiltinFunctionType, MethodWrapperType)
+
+
+def _receiver(function: Any) -> object:
     """Give the object that a bound method is bound to; None for what is no method."""
-    if not isinstance(function, MethodType | BuiltinFunctionType | MethodWrapperType):
+    if not _is(function, _METHODS):
         return None
-    return None if isinstance(function.__self__, ModuleType) else function.__self__
+    return None if _is(function.__self__, ModuleType) else function.__self__
 
 
 class _Outside:
@@ -262,7 +265,7 @@ class _Outside:
         self._effects: dict[tuple[object, object], tuple[object, flags.Effect]] = {}
 
     def _effect(self, function: object, receiver: object) -> flags.Effect:
-        name = getattr(function, "__name__", None)
+        name = _attribute(function, "__name__")
         key = (id(function), None) if receiver is None else (type(receiver), name)
         if key not in self._effects:
             self._effects[key] = (function, _effect_of(function))
@@ -282,7 +285,7 @@ class _Outside:
             changed.append((index, receiver))
         for pointer in extra.get("arguments", ()):
             values = _pointed(pointer, call)
-            changed += [(index, value) for value in values if not isinstance(value, _UNCHANGING)]
+            changed += [(index, value) for value in values if not _is(value, _UNCHANGING)]
         for pointer, access in extra.get("path", ()):
             for value in [receiver] if pointer == "self" else _pointed(pointer, call):
                 self._file(value, access)
@@ -311,7 +314,7 @@ class _Outside:
     def _file(self, value: object, access: str) -> None:
         state = _file_state(value)
         if state is not None:
-            mode = getattr(value, "mode", None)
+            mode = _attribute(value, "mode")
             changes = access in ("write", "update") and not streams.only_reads(mode)
             self._state(state, changes)
 
@@ -339,13 +342,26 @@ def _named(name: str) -> ExternalState:
 
 def _file_state(value: object) -> ExternalState | None:
     """Give the file that a path, or an open file, names."""
-    path = value if isinstance(value, str | bytes | os.PathLike) else getattr(value, "name", None)
-    if not isinstance(path, str | bytes | os.PathLike):
-        return None
     try:
-        return ExternalState("file", os.path.realpath(os.fsdecode(path)))
-    except (ValueError, OSError):
+        is_path = _is(value, (str, bytes, os.PathLike))
+        path = os.fspath(value if is_path else getattr(value, "name", ""))  # type: ignore[call-overload]
+        return ExternalState("file", os.path.realpath(os.fsdecode(path))) if path else None
+    except Exception:
+        # An object of the program may have a name of any kind, or refuse to tell it.
         return None
+
+
+def _attribute(value: object, name: str) -> Any:
+    """Give an attribute; None too where the program's object raises."""
+    try:
+        return getattr(value, name, None)
+    except Exception:
+        return None
+
+
+def _is(value: object, classes: type | tuple[type, ...]) -> bool:
+    """Tell whether it is an instance by its type, whatever it says of its class."""
+    return issubclass(type(value), classes)
 
 
 # -- who holds what ---------------------------------------------------------------------------
@@ -362,12 +378,12 @@ def _held(root: object) -> set[int]:
     stack = [root]
     while stack and len(seen) < _MOST_OBJECTS:
         value = stack.pop()
-        if id(value) in seen or isinstance(value, _ATOMS):
+        if id(value) in seen or _is(value, _ATOMS):
             continue
         seen.add(id(value))
         if _is_label(value):
             continue
-        if not isinstance(value, tuple | frozenset):
+        if not _is(value, (tuple, frozenset)):
             held.update(id(owner) for owner in _owners(value))
         stack.extend(_referents(value))
     return held
@@ -383,20 +399,20 @@ def _is_frame(value: object) -> bool:
     pandas = sys.modules.get("pandas")
     if pandas is None or not hasattr(pandas, "Series"):
         return False
-    return isinstance(value, pandas.DataFrame | pandas.Series)
+    return _is(value, (pandas.DataFrame, pandas.Series))
 
 
 def _is_label(value: object) -> bool:
     """Tell whether it is an index of pandas, which frames share and nobody changes."""
     pandas = sys.modules.get("pandas")
-    return pandas is not None and isinstance(value, getattr(pandas, "Index", ()))
+    return pandas is not None and _is(value, getattr(pandas, "Index", ()))
 
 
-def _referents(value: object) -> Iterable[object]:
-    if isinstance(value, FunctionType):
+def _referents(value: Any) -> Iterable[object]:
+    if _is(value, FunctionType):
         return [value.__closure__, value.__defaults__, value.__kwdefaults__, value.__dict__]
     numpy = sys.modules.get("numpy")
-    if numpy is not None and isinstance(value, numpy.ndarray):
+    if numpy is not None and _is(value, numpy.ndarray):
         return value.ravel().tolist() if value.dtype == object else ()
     manager = getattr(value, "_mgr", None) if _is_frame(value) else None
     if manager is not None:
@@ -411,11 +427,11 @@ def _referents(value: object) -> Iterable[object]:
 def _owners(value: object) -> Iterator[object]:
     """Give the object, or that which owns the memory that it shows."""
     numpy = sys.modules.get("numpy")
-    if numpy is None or not isinstance(value, numpy.ndarray):
+    if numpy is None or not _is(value, numpy.ndarray):
         yield value
         return
     owner: Any = value
-    while isinstance(getattr(owner, "base", None), numpy.ndarray):
+    while _is(getattr(owner, "base", None), numpy.ndarray):
         owner = owner.base
     yield owner if owner.base is None else owner.base
 

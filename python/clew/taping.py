@@ -80,7 +80,10 @@ class FunctionCall(_Parts):
     end_ns: int = 0
 
     def __repr__(self) -> str:
-        name = getattr(self.fn, "__qualname__", None) or repr(self.fn)
+        try:
+            name = getattr(self.fn, "__qualname__", None) or repr(self.fn)
+        except Exception:
+            name = f"<{type(self.fn).__name__}>"
         given = [_short(value) for value in self.args]
         given += [f"{key}={_short(value)}" for key, value in self.kwargs.items()]
         ending = f"-> {_short(self.res)}" if self.error is None else f"raised {_short(self.error)}"

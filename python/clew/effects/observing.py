@@ -197,7 +197,7 @@ def _backed(item: Any, marks: list[object], waiting: deque[Any]) -> None:
 
 def _other(item: Any, marks: list[object], waiting: deque[Any]) -> None:
     """Note an object of C code by what it refers to."""
-    if not item.__class__.__dictoffset__:
+    if not type(item).__dictoffset__:
         referents = [part for part in gc.get_referents(item) if not isinstance(part, type)]
         _refer(referents, marks, waiting)
 

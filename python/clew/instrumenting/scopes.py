@@ -13,6 +13,10 @@ from clew.instrumenting.targets import Targets
 
 __all__ = ["Scopes"]
 
+_NAME = type.__dict__["__name__"]
+_BASES = type.__dict__["__bases__"]
+_NAMESPACE = type.__dict__["__dict__"]
+
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
@@ -55,7 +59,8 @@ class Scopes(Targets):
         site, tape = self._site(node), self._tape
 
         def made(cls: type) -> type:
-            namespace = (cls.__name__, cls.__bases__, dict(vars(cls)))
+            # Not by way of a metaclass, whose code the program would not run here.
+            namespace = (_NAME.__get__(cls), _BASES.__get__(cls), dict(_NAMESPACE.__get__(cls)))
             tape.add(site, type(cls), namespace, {}, cls, None)
             return cls
 

@@ -225,6 +225,8 @@ fn unit_or_none(unit: u32) -> Option<StatementId> {
 fn bindings(py: Python<'_>, globals: &Bound<'_, PyDict>) -> Vec<Binding> {
     let describe = py.import("clew.fingerprint").and_then(|module| module.getattr("describe")).ok();
     let mut all = Vec::new();
+    // Names of one object share what is said of it.
+    let mut described = FxHashMap::default();
     for (name, value) in globals.copy().iter().flat_map(PyDictMethods::iter) {
         let Ok(name) = name.extract::<String>() else { continue };
         if name.starts_with("__") && name.ends_with("__") {
@@ -234,11 +236,11 @@ fn bindings(py: Python<'_>, globals: &Bound<'_, PyDict>) -> Vec<Binding> {
         let writers = unsafe {
             recorder().map(|recorder| recorder.writers_below(value.as_ptr(), NAME_BUDGET)).unwrap_or_default()
         };
-        let (fingerprint, summary) = describe
-            .as_ref()
-            .and_then(|describe| describe.call1((&value,)).ok())
-            .and_then(|pair| pair.extract::<(Option<String>, String)>().ok())
-            .unwrap_or_default();
+        let found = described.entry(value.as_ptr() as usize).or_insert_with(|| {
+            let pair = describe.as_ref().and_then(|describe| describe.call1((&value,)).ok());
+            pair.and_then(|pair| pair.extract::<(Option<String>, String)>().ok()).unwrap_or_default()
+        });
+        let (fingerprint, summary) = found.clone();
         let writers = writers.into_iter().map(StatementId).collect();
         all.push(Binding { name, until: None, writers, fingerprint, summary });
     }
