@@ -14,8 +14,10 @@ import sys
 import sysconfig
 import time
 import warnings
+from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import Any
 
 
 def rewriting(level: str, seconds: float) -> dict:
@@ -88,7 +90,9 @@ def commands(words: list[str]) -> dict:
 
 
 def operations(program: str) -> dict:
-    """Run a program of pyperformance plain, then with every operation recorded as a call."""
+    """Run a program of pyperformance plain, with every operation recorded as a call, and under two
+    others that tell of every operation and keep nothing: `sys.settrace` by opcodes, and pyccolo.
+    """
     import clew
 
     path = Path(program)
@@ -96,16 +100,85 @@ def operations(program: str) -> dict:
     sys.argv = [program]
     sys.path.insert(0, str(path.parent))
     text = path.read_text()
+    others = {"opcodes": _by_opcodes, "pyccolo": _by_pyccolo}
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-        start = time.process_time()
-        exec(compile(text, program, "exec"), dict(names))
-        middle = time.process_time()
-        calls = clew.record_calls(text, dict(names))
-        end = time.process_time()
+        plain_s, _ = _seconds(lambda: exec(compile(text, program, "exec"), dict(names)))
+        recorded_s, calls = _seconds(lambda: clew.record_calls(text, dict(names)))
+        told = {name: other(text, program, dict(names)) for name, other in others.items()}
     if calls.error is not None:
         raise calls.error
-    extra_ns = (end - middle - (middle - start)) * 1e9
-    return {"n_calls": len(calls), "ns_a_call": extra_ns / len(calls), "plain_s": middle - start}
+    found = {
+        "n_calls": len(calls),
+        "ns_a_call": (recorded_s - plain_s) * 1e9 / len(calls),
+        "ratio": recorded_s / plain_s,
+        "plain_s": plain_s,
+    }
+    for name, cost in told.items():
+        if cost is not None:
+            seconds, n_events = cost
+            ns = (seconds - plain_s) * 1e9 / n_events
+            found[name] = {"ratio": seconds / plain_s, "n_events": n_events, "ns_an_event": ns}
+    return found
+
+
+def _seconds(run: Callable[[], Any]) -> tuple[float, Any]:
+    start = time.process_time()
+    result = run()
+    return time.process_time() - start, result
+
+
+def _by_opcodes(text: str, program: str, names: dict) -> tuple[float, int]:
+    """The interpreter's trace function, asked to tell of every instruction of the program."""
+    n_events = 0
+
+    def count(frame: Any, event: str, value: object) -> Any:
+        nonlocal n_events
+        if frame.f_code.co_filename != program:
+            return None
+        frame.f_trace_opcodes = True
+        n_events += event == "opcode"
+        return count
+
+    def ignore(frame: Any, event: str, value: object) -> Any:
+        if frame.f_code.co_filename != program:
+            return None
+        frame.f_trace_opcodes = True
+        return ignore
+
+    code = compile(text, program, "exec")
+    seconds = 0.0
+    for trace in (count, ignore):
+        sys.settrace(trace)
+        try:
+            seconds, _ = _seconds(lambda: exec(code, dict(names)))
+        finally:
+            sys.settrace(None)
+    return seconds, n_events
+
+
+def _by_pyccolo(text: str, program: str, names: dict) -> tuple[float, int] | None:
+    """A tracer of pyccolo that is told of what `record_calls` records, if pyccolo is installed."""
+    try:
+        import pyccolo as pyc
+    except ImportError:
+        return None
+    n_events = 0
+
+    # Counting costs a hundredth of what an event does.
+    def count(self: object, *event: object, **more: object) -> None:
+        nonlocal n_events
+        n_events += 1
+
+    events = """
+        after_call after_binop after_unaryop after_compare after_attribute_load
+        before_attribute_store after_subscript_load before_subscript_store after_for_iter
+        after_list_literal after_tuple_literal after_set_literal after_dict_literal
+    """
+    registered = pyc.register_handler(tuple(getattr(pyc, name) for name in events.split()))
+    tracer = type("Tracer", (pyc.BaseTracer,), {"told": registered(count)}).instance()
+    with tracer:
+        seconds, _ = _seconds(lambda: tracer.exec(text, global_env=names, filename=program))
+    return seconds, n_events
 
 
 def effects(n_calls: int) -> dict:

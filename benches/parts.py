@@ -12,7 +12,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
-from timing import HERE, Cost, Failed, Ratios, Runner
+from timing import HERE, Cost, Failed, Ratios, Runner, geometric_mean
 
 Show = Callable[[str], None]
 LEVELS = ["statement", "call", "op"]
@@ -147,7 +147,10 @@ def latency(runner: Runner, options: Namespace, show: Show) -> dict:
 
 
 def operations(runner: Runner, options: Namespace, show: Show) -> dict:
-    """`record_calls` on pyperformance programs, and `effects_of` on a million calls."""
+    """`record_calls` on pyperformance programs, and `effects_of` on a million calls.
+
+    Beside them, on the same programs: tracing by opcodes, and pyccolo, which keep nothing.
+    """
     import speed
 
     results = {}
@@ -162,10 +165,21 @@ def operations(runner: Runner, options: Namespace, show: Show) -> dict:
             show(f"{name:16} failed: {problem}")
             continue
         results[name] = record
-        show(
-            f"{name:16} {record['ns_a_call']:6.0f} ns a call recorded"
-            f" ({record['n_calls']:,} calls); target 250 ns"
+        others = (
+            f"; {other} {found['ratio']:.0f}x, {found['ns_an_event']:.0f} ns an event"
+            for other, found in record.items()
+            if other in ("opcodes", "pyccolo")
         )
+        show(
+            f"{name:16} {record['ns_a_call']:6.0f} ns a call recorded, {record['ratio']:.1f}x"
+            f" ({record['n_calls']:,} calls); target 250 ns{''.join(others)}"
+        )
+    for other in ("ratio", "opcodes", "pyccolo"):
+        found = [record[other] for record in results.values() if other in record]
+        if found:
+            ratios = [each if other == "ratio" else each["ratio"] for each in found]
+            label = "record_calls" if other == "ratio" else other
+            show(f"{label:16} {geometric_mean(ratios):6.1f}x, geometric mean")
     record = results["effects"] = _child(runner, ["effects", "1000000"], {})
     show(f"effects_of {record['n_calls']:,} calls: {record['seconds']:.2f} s; target 1 s")
     return results

@@ -299,12 +299,61 @@ class TestOperations:
         names: dict = {}
         calls = clew.record_calls(source, names)
         assert names["y"] == 5
-        marks = [(call.fn, call.args) for call in calls if call.fn.__module__ == "clew.ops"]
+        marks = [call for call in calls if call.fn.__module__ == "clew.ops"]
         assert marks == [
-            (ops.yield_value, (1,)),
-            (ops.build_list, (5,)),
-            (ops.yield_from, ([5],)),
+            (ops.yield_value, (1,), {}, 5),
+            (ops.build_list, (5,), {}, [5]),
+            (ops.yield_from, ([5],), {}, None),
         ]
+
+    def test_what_is_sent_to_generators(self):
+        source = """
+def inner():
+    got = yield "first"
+    return [got, (yield (yield "second"))]
+def outer():
+    yield (yield from inner())
+a, b = outer(), outer()
+next(a), next(b)
+a.send("a1"), b.send("b1")
+b.send("b2"), a.send("a2")
+last = a.send("a3")
+try:
+    b.throw(KeyError("b3"))
+except KeyError:
+    pass
+"""
+        names: dict = {}
+        calls = clew.record_calls(source, names)
+        assert calls.error is None
+        assert names["last"] == ["a1", "a3"]
+        yields = [(call.args[0], call.res) for call in calls if call.fn is ops.yield_value]
+        assert yields == [
+            ("first", "a1"),
+            ("first", "b1"),
+            ("second", "a2"),
+            ("second", "b2"),
+            ("b2", None),
+            ("a2", "a3"),
+            (["a1", "a3"], None),
+        ]
+        delegations = [call.res for call in calls if call.fn is ops.yield_from]
+        assert delegations == [["a1", "a3"], None]
+
+    def test_yields_as_operands(self):
+        source = "def g():\n    return (yield 1) + (yield 2) * (yield)\nit = g()\nnext(it)\n"
+        source += (
+            "for x in (3, 4): it.send(x)\ntry: it.send(5)\nexcept StopIteration as e: r = e.value"
+        )
+        names: dict = {}
+        calls = clew.record_calls(source, names)
+        assert names["r"] == 23
+        assert [call.res for call in calls if call.fn is ops.yield_value] == [3, 4, 5]
+
+    def test_what_comes_of_await(self):
+        source = "import asyncio\nasync def f(): return 7\nasync def g(): return await f()\n"
+        calls = clew.record_calls(source + "asyncio.run(g())")
+        assert [call.res for call in calls if call.fn is ops.await_value] == [7]
 
     def test_async(self):
         source = """
@@ -442,6 +491,19 @@ class TestRecord:
         before = len(calls)
         assert names["f"]([1]) == [2]
         assert len(calls) == before
+
+    def test_versions_do_not_hang_on_the_clock(self):
+        source = "xs = []\nfor i in range(3000):\n    xs.append(i)\n    n = len(xs)\n"
+        calls = clew.record_calls(source)
+        lengths = [i for i, call in enumerate(calls) if call.fn is len]
+        assert [calls.versions(i) for i in lengths] == [(n + 1,) for n in range(3000)]
+
+    def test_versions_inside_a_call(self):
+        source = "xs = []\ndef f(ys):\n    ys.append(1)\n    return len(ys)\nf(xs)\nf(xs)\n"
+        names: dict = {}
+        calls = clew.record_calls(source, names)
+        asked = [i for i, call in enumerate(calls) if call.fn in (len, names["f"])]
+        assert [calls.versions(i) for i in asked] == [(1,), (0,), (2,), (1,)]
 
     def test_versions(self):
         calls = clew.record_calls("xs.append(1)\nlen(xs)\nxs.append(2)\nlen(xs)", {"xs": []})

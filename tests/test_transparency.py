@@ -21,8 +21,8 @@ INPUT = "next\nfirst line\nsecond line\nthird line\n"
 
 PLAIN = """
     auditing at_exit callers classes code_inside control coroutines debugging documented empty
-    endings finalizing forks future hostile imports interpreter latin lifetimes marked monitoring namespaces
-    only own_import pickles positions profiling recursion sources streams strings tests_inside
+    endings finalizing forks future hostile imports interpreter latin lifetimes marked monitoring
+    namespaces only own_import pickles positions profiling recursion sources streams strings tests_inside
     threads tracebacks tracing uncaught uncaught_group warned broken misplaced nonsense
     syntax_inside unclosed undeclared warned_broken zero
 """
@@ -41,7 +41,8 @@ WITH_ARGUMENT = {
     """,
 }
 DETAILED = """
-    classes control coroutines hostile lifetimes namespaces positions strings threads tracebacks tracing
+    classes control coroutines hostile lifetimes namespaces positions strings threads tracebacks
+    tracing
 """
 CASES = [(name,) for name in PLAIN.split()] + [
     (name, argument) for name, arguments in WITH_ARGUMENT.items() for argument in arguments.split()

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from clew.gradients import Gradient
     from clew.interpreting import Operation, interpreter
     from clew.module_tracing import TracedModules, trace_modules
+    from clew.places import Site
     from clew.recordings import record, recording
     from clew.results import Call, Effect, Graph, Recording
     from clew.reversing import ReversedGraph, Rules
@@ -79,6 +80,7 @@ _HOMES = {
     "Recording": "results",
     "ReversedGraph": "reversing",
     "Rules": "reversing",
+    "Site": "places",
     "Traced": "_core",
     "TracedModules": "module_tracing",
     "UnknownInput": "errors",
@@ -136,6 +138,7 @@ __all__ = [
     "Recording",
     "ReversedGraph",
     "Rules",
+    "Site",
     "Traced",
     "TracedModules",
     "UnknownInput",

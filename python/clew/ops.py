@@ -168,11 +168,11 @@ def assert_true(value: object) -> None:
 
 
 def yield_value(value: object) -> None:
-    """`yield value`: what a generator gave."""
+    """`yield value`: what a generator gave; recorded with what was sent as the result."""
 
 
 def yield_from(iterable: object) -> None:
-    """`yield from iterable`: what a generator left the rest to."""
+    """`yield from iterable`: what a generator left the rest to; recorded with what came of it."""
 
 
 async def await_value(awaitable: Any) -> Any:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from clew import _core, slicing, targets
 from clew.capturing import Captured, keep
 from clew.errors import NotRecorded, Refused
+from clew.places import Site
 
 __all__ = ["Call", "Effect", "Graph", "Recording", "Slice"]
 
@@ -54,6 +55,21 @@ class Call(NamedTuple):
     thread: int
     start_ns: int
     duration_ns: int | None
+
+    @property
+    def error(self) -> str | None:
+        """What ended it, as in a `FunctionCall`."""
+        return self.raised
+
+    @property
+    def site(self) -> Site:
+        """Where it was made, as in a `FunctionCall`."""
+        return Site(self.path, self.line, None)
+
+    @property
+    def end_ns(self) -> int | None:
+        """When it ended, as in a `FunctionCall`."""
+        return None if self.duration_ns is None else self.start_ns + self.duration_ns
 
 
 class Effect(NamedTuple):

@@ -17,28 +17,13 @@ from clew import _core
 from clew.errors import UsageError
 from clew.exchanging import SourceFile, all_codes, is_rewritten, place_of
 from clew.instrumenting import Instrumenter
+from clew.places import Site
 
-__all__ = ["Calls", "FunctionCall", "Site", "record_calls"]
+__all__ = ["Calls", "FunctionCall", "record_calls"]
 
 
 # What running code leaves in its globals by itself.
 _OF_THE_INTERPRETER = {"__builtins__", "__annotations__", "__warningregistry__"}
-
-
-class Site(NamedTuple):
-    """Where a call was made.
-
-    Attributes
-    ----------
-    path
-        The file, as tracebacks name it.
-    line, column
-        From 1, and from 0 in bytes of UTF-8; None where only the line is known.
-    """
-
-    path: str
-    line: int
-    column: int | None
 
 
 class _Parts(NamedTuple):
@@ -98,6 +83,14 @@ def _short(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+class _Changes(NamedTuple):
+    """Calls by what they changed; for each call, its number and that of the first one after it."""
+
+    by_object: dict[int, list[int]]
+    began: list[int]
+    ended: list[int]
+
+
 class Calls(Sequence[FunctionCall]):
     """The calls of one recording, in the order in which they ended; made when they are asked for.
 
@@ -127,7 +120,7 @@ class Calls(Sequence[FunctionCall]):
         self.globals_read: set[str] = set()
         self.globals_written: set[str] = set()
         self.globals_before: set[str] = set()
-        self._changed_by: dict[int, list[int]] | None = None
+        self._changes: _Changes | None = None
 
     def __len__(self) -> int:
         return len(self._tape)
@@ -164,25 +157,22 @@ class Calls(Sequence[FunctionCall]):
         Counted are the changes by recorded calls that were over when this one began, so that two
         calls saw an argument alike if they saw the same version of it, and of all that it holds.
         """
-        if self._changed_by is None:
+        if self._changes is None:
             from clew.sideeffects import changes_by_object
 
-            self._changed_by = changes_by_object(self)
-        call = self[index]
-        counts = []
-        for value in call.args:
-            before = self._changed_by.get(id(value), [])
-            counts.append(sum(i < index and self._ended(i) <= call.start_ns for i in before))
-        return tuple(counts)
+            began, ended = self._tape.numbers(), self._tape.ends()
+            self._changes = _Changes(changes_by_object(self), began, ended)
+        by_object, began, ended = self._changes
+        return tuple(
+            sum(ended[i] <= began[index] for i in by_object.get(id(value), ()))
+            for value in self[index].args
+        )
 
     def changes(
         self, resolve: Callable[[object], int], once: bool
     ) -> tuple[list[tuple[int, object]], list[int]]:
         """See `clew.sideeffects`, which asks."""
         return self._tape.changes(resolve, once)
-
-    def _ended(self, index: int) -> int:
-        return self._tape.row(index)[10]
 
     def _call(self, index: int) -> FunctionCall:
         fn, args, kwargs, res, error, site, _, parent, thread, start, end = self._tape.row(index)
@@ -230,6 +220,8 @@ def record_calls(code: Recordable, globals: dict[str, Any] | None = None) -> Cal
     :func:`getattr`, `for` as :func:`iter` and :func:`next` (without the step that finds nothing
     more), a display or unpacking as a function of :mod:`clew.ops`, a class statement as a call of
     its metaclass, an import as :func:`__import__`. A method call has the bound method as function.
+    A `yield` is told when the generator gives the value; its `res` is what was sent, or, of a
+    `yield from`, what came of it: None if the generator never went on.
 
     An exception that ends the code does not come out: it is the `error` of the result and of the
     calls that it ended. Only `KeyboardInterrupt` does.

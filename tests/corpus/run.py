@@ -182,6 +182,8 @@ def main() -> int:
         for package, path, reason in left_out:
             print(f"leave    {package}/{path}: {reason}")
         return 0
+    # Before the programs, and with them whatever this process starts, lose the network.
+    chosen = programs(arguments.k)
     os.environ["PYTHONPATH"] = os.pathsep.join(
         filter(None, [str(STAND_IN), os.environ.get("PYTHONPATH")])
     )
@@ -191,7 +193,6 @@ def main() -> int:
         http_proxy="http://127.0.0.1:9",
         https_proxy="http://127.0.0.1:9",
     )
-    chosen = programs(arguments.k)
     with tempfile.TemporaryDirectory() as directory:
         reports = check_all(chosen, Path(directory), arguments)
     if arguments.json:

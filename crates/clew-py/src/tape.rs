@@ -14,6 +14,7 @@ mod steps;
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
+use rustc_hash::FxHashMap;
 use std::cell::{Cell, UnsafeCell};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -44,6 +45,8 @@ struct Row {
     error: Option<Py<PyAny>>,
     site: u32,
     number: u32,
+    /// How many calls had begun when it ended: those with a higher number, or this one, began after.
+    n_begun: u32,
     parent: u32,
     thread: u32,
     start: u64,
@@ -57,6 +60,8 @@ struct Rows {
     clock: Clock,
     n_begun: u32,
     running: bool,
+    /// By frame: the row of the `yield` at which it waits.
+    waiting: FxHashMap<usize, usize>,
 }
 
 /// What is known of a call while it runs.
@@ -109,7 +114,7 @@ impl Rows {
             Outcome::Nothing => (None, None),
         };
         let (number, parent, thread) = (open.number, open.outer.0, THREAD.with(|thread| *thread));
-        let start = open.start;
+        let (start, n_begun) = (open.start, self.n_begun);
         self.ended.push(Row {
             function,
             arguments_at,
@@ -119,11 +124,23 @@ impl Rows {
             error,
             site,
             number,
+            n_begun,
             parent,
             thread,
             start,
             end,
         });
+    }
+
+    /// The frame waits at the `yield` whose row was added last.
+    fn wait(&mut self, frame: usize) {
+        self.waiting.insert(frame, self.ended.len() - 1);
+    }
+
+    /// The frame goes on with what was sent, which is the result of its `yield`.
+    fn go_on(&mut self, frame: usize, sent: Py<PyAny>) -> Option<Py<PyAny>> {
+        let row = self.waiting.remove(&frame)?;
+        self.ended[row].result.replace(sent)
     }
 }
 
@@ -165,7 +182,14 @@ type RowParts<'py> = (
 impl Tape {
     #[new]
     fn new() -> Self {
-        let rows = Rows { ended: Vec::new(), arguments: Vec::new(), clock: Clock::start(), n_begun: 0, running: true };
+        let rows = Rows {
+            ended: Vec::new(),
+            arguments: Vec::new(),
+            clock: Clock::start(),
+            n_begun: 0,
+            running: true,
+            waiting: FxHashMap::default(),
+        };
         Self { rows: UnsafeCell::new(rows) }
     }
 
@@ -181,6 +205,11 @@ impl Tape {
     /// The numbers that the calls got when they began.
     fn numbers(&self) -> Vec<u32> {
         self.rows().ended.iter().map(|row| row.number).collect()
+    }
+
+    /// For each call, the number of the first one that began when it was over.
+    fn ends(&self) -> Vec<u32> {
+        self.rows().ended.iter().map(|row| row.n_begun).collect()
     }
 
     /// Function, arguments, keyword arguments, result, error, site, number, number of the call around it, thread, and

@@ -160,12 +160,12 @@ class Expressions(Hooks):
 
     def visit_Yield(self, node: ast.Yield) -> ast.expr:
         value = ast.Constant(None) if node.value is None else self._expr(node.value)
-        node.value = self._hook(node, "mark", [value], ops.yield_value)
-        return node
+        node.value = self._hook(node, "yield", [value], ops.yield_value)
+        return self._hook(node, "sent", [node])
 
     def visit_YieldFrom(self, node: ast.YieldFrom) -> ast.expr:
-        node.value = self._hook(node, "mark", [self._expr(node.value)], ops.yield_from)
-        return node
+        node.value = self._hook(node, "yield", [self._expr(node.value)], ops.yield_from)
+        return self._hook(node, "sent", [node])
 
 
 def _is_constant(node: ast.expr) -> bool:

@@ -40,6 +40,10 @@ pub enum Kind {
     Manage,
     /// Adds a row for something that is done with the arguments, and gives the first.
     Mark,
+    /// As `Mark`, for what a generator is about to give: the row's result comes later.
+    Yield,
+    /// Gives its argument, which was sent to the generator: the result of the row that waits.
+    Sent,
     /// Adds a row for an exception that is about to be raised, and gives it.
     Raise,
     /// Adds a row with the exception that is being handled.
@@ -95,6 +99,8 @@ pub fn make<'py>(
         "iterate" => Kind::Iterate,
         "manage" => Kind::Manage,
         "mark" => Kind::Mark,
+        "yield" => Kind::Yield,
+        "sent" => Kind::Sent,
         "raise" => Kind::Raise,
         "failed" => Kind::Failed,
         "assert" => Kind::Assert,
@@ -242,6 +248,19 @@ impl Hook {
                 self.note(py, given.all(py), Outcome::Result(py.None()));
                 Ok(given.get(py, 0)?.to_owned().unbind())
             }
+            Kind::Yield => {
+                if self.is_running() {
+                    self.note(py, given.all(py), Outcome::Result(py.None()));
+                    self.tape.get().rows().wait(frame());
+                }
+                Ok(given.get(py, 0)?.to_owned().unbind())
+            }
+            Kind::Sent => {
+                let sent = given.get(py, 0)?.to_owned().unbind();
+                let former = self.tape.get().rows().go_on(frame(), sent.clone_ref(py));
+                drop(former);
+                Ok(sent)
+            }
             Kind::Raise => self.raise(py, given),
             Kind::Failed => {
                 // SAFETY: a new reference to the exception that is being handled, or null.
@@ -328,6 +347,16 @@ impl Hook {
     fn decorator(&self, py: Python<'_>, decorator: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         let call = make(self.tape.bind(py), "call", self.site, None, None)?;
         Ok(py.import("functools")?.getattr("partial")?.call1((call, decorator))?.unbind())
+    }
+}
+
+/// The address of the frame that runs, which is the same as long as its function is not over.
+fn frame() -> usize {
+    // SAFETY: hooks run with the interpreter lock held; the frame is the function's own and outlives the reference.
+    unsafe {
+        let frame = ffi::PyThreadState_GetFrame(ffi::PyThreadState_Get());
+        ffi::Py_XDECREF(frame.cast());
+        frame as usize
     }
 }
 
