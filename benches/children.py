@@ -176,8 +176,12 @@ def _by_pyccolo(text: str, program: str, names: dict) -> tuple[float, int] | Non
     """
     registered = pyc.register_handler(tuple(getattr(pyc, name) for name in events.split()))
     tracer = type("Tracer", (pyc.BaseTracer,), {"told": registered(count)}).instance()
-    with tracer:
-        seconds, _ = _seconds(lambda: tracer.exec(text, global_env=names, filename=program))
+    try:
+        with tracer:
+            seconds, _ = _seconds(lambda: tracer.exec(text, global_env=names, filename=program))
+    except Exception:
+        # A program that looks its names up in `globals()` does not run under it.
+        return None
     return seconds, n_events
 
 

@@ -22,8 +22,8 @@ INPUT = "next\nfirst line\nsecond line\nthird line\n"
 PLAIN = """
     auditing at_exit callers classes code_inside control coroutines debugging documented empty
     endings finalizing forks future hostile imports interpreter latin lifetimes marked monitoring
-    namespaces only own_import pickles positions profiling recursion sources streams strings tests_inside
-    threads tracebacks tracing uncaught uncaught_group warned broken misplaced nonsense
+    namespaces only own_import pickles positions profiling recursion sources streams strings
+    tests_inside threads tracebacks tracing uncaught uncaught_group warned broken misplaced nonsense
     syntax_inside unclosed undeclared warned_broken zero
 """
 WITH_ARGUMENT = {
