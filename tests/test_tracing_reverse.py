@@ -220,6 +220,24 @@ def test_structures_have_messages_of_their_structure():
     assert backward.evaluate(seed=(1.0, 10.0)) == (22.0, 13.0)
 
 
+def test_lists_that_change():
+    data = clew.trace({"items": [1.0, 2.0, 3.0]}, "data")
+    held = clew.trace(types.SimpleNamespace(), "held")
+    x, y = clew.trace(5.0, "x"), clew.trace(7.0, "y")
+    held.items = data["items"]
+    held.items.append(x)
+    held.items.insert(1, y)
+    held.items[0:1] = [x, x]
+    del held.items[3]
+    last = held.items.pop()
+    joined = held.items + [y]  # noqa: RUF005 - the operator is meant.
+    # [5, 5, 7, 3] + [7], and 5
+    backward = clew.graph(joined[0] * joined[2] * joined[-1] + joined[-2] ** 2 + last).reverse()
+    found = dict(zip(backward.messages, backward.evaluate(), strict=True))
+    assert (found["x"], found["y"]) == (49.0 + 1.0, 70.0)
+    assert found["data"] == {"items": [0.0, 0.0, 6.0]}
+
+
 def test_guards_hold_on_the_way_back():
     x = clew.trace(3.0, "x")
     backward = clew.graph(x * x if x > 0 else -x).reverse()

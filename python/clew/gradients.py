@@ -59,7 +59,13 @@ class Gradient(Rules):
     # Operators.
 
     def add(self, node: Node, m: Any, inputs: Any, result: Any) -> Sequence[Any]:
-        """Pass the message to both."""
+        """Pass the message to both; each gets its part of that of joined lists."""
+        if isinstance(m, Parts):
+            if node.op != "add":
+                self.generic(node, m, inputs, result)
+            n_left = len(untrace(inputs[0]))
+            left = Parts({at: one for at, one in m.items() if at < n_left})
+            return [left, Parts({at - n_left: one for at, one in m.items() if at >= n_left})]
         left, right = inputs
         return [fit(m, left), fit(m, right)]
 
@@ -70,6 +76,8 @@ class Gradient(Rules):
 
     def mul(self, node: Node, m: Any, inputs: Any, result: Any) -> Sequence[Any]:
         """Weight the message with the other operand."""
+        if isinstance(m, Parts):
+            self.generic(node, m, inputs, result)
         left, right = inputs
         return [fit(m * right, left), fit(m * left, right)]
 

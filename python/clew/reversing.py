@@ -159,17 +159,31 @@ class Rules:
 
     def getitem(self, node: Node, message: Any, inputs: Any, result: Any) -> Sequence[Any]:
         """Keep the message for the item."""
-        container, key = inputs
-        return [_at(untrace(container), untrace(key), message), None]
+        container, key = (untrace(one) for one in inputs)
+        if isinstance(container, (list, tuple)):
+            from clew.list_messages import item
+
+            return [item(key, message, self._length(node, container)[0]), None]
+        return [Parts({key: message}), None]
 
     def setitem(self, node: Node, message: Any, inputs: Any, result: Any) -> Sequence[Any]:
         """Give the message of the item to what was stored; what was there before has none."""
         rest = parts_of(message, node)
+        if isinstance(untrace(inputs[0]), list):
+            from clew.list_messages import stored
+
+            lengths = self._length(node, inputs[0])
+            rest, value = stored(untrace(inputs[1]), rest, *lengths)
+            return [rest, None, value]
         return [rest, None, rest.pop(untrace(inputs[1]), None)]
 
     def delitem(self, node: Node, message: Any, inputs: Any, result: Any) -> Sequence[Any]:
         """Drop the message of the item."""
         rest = parts_of(message, node)
+        if isinstance(untrace(inputs[0]), list):
+            from clew.list_messages import deleted
+
+            return [deleted(untrace(inputs[1]), rest, self._length(node, inputs[0])[0]), None]
         rest.pop(untrace(inputs[1]), None)
         return [rest, None]
 
@@ -191,6 +205,12 @@ class Rules:
         """Drop the message: a fact has none to give."""
 
     _positions: Mapping[int, int] = {}
+    _lengths: Mapping[int, tuple[int, int]] = {}
+
+    def _length(self, node: Node, container: Any) -> tuple[int, int]:
+        """Give the lengths of a list before and after an operation on it."""
+        length = len(untrace(container))
+        return self._lengths.get(node.id, (length, length))
 
     def _position(self, node: Node) -> int:
         return self._positions[node.id]
@@ -290,6 +310,11 @@ class _Pass:
                 positions[number] = counts.get(iterator, 0)
                 counts[iterator] = positions[number] + 1
         self._rules._positions = positions
+        self._rules._lengths = {}
+        if any(isinstance(values[row[2][0]], list) for row in self._rows if _may_move(row)):
+            from clew.list_messages import lengths
+
+            self._rules._lengths = lengths(self._graph)
         wants = self._rules.wants
         self._is_active = [
             is_it and wants(value) for is_it, value in zip(depends, values, strict=True)
@@ -326,6 +351,9 @@ class _Pass:
         keys, rows, first = self._keys, self._rows, self._first
         for number in range(len(rows) - 1, -1, -1):
             key = keys[number]
+            if rows[number][0][0] == "untraced_dispatch" and self._is_list_change(number):
+                self._change_list(number, messages)
+                continue
             if key not in messages:
                 continue
             row = rows[number]
@@ -345,6 +373,35 @@ class _Pass:
                     known = messages.get(to)
                     messages[to] = one if known is None else combined(known, one, combine)
         return self._finish(messages)
+
+    def _is_list_change(self, number: int) -> bool:
+        row = self._rows[number]
+        if not isinstance(self._values[row[2][0]], list):
+            return False
+        from clew.list_messages import CHANGES
+
+        return row[1][0] in CHANGES and number in self._rules._lengths
+
+    def _change_list(self, number: int, messages: dict[int, Any]) -> None:
+        """Go back through a method that moves the elements of a list."""
+        from clew.list_messages import method
+
+        row = self._rows[number]
+        node = Node(self._graph, number)
+        receiver, *reads = row[2]
+        of_result = messages.pop(self._keys[number], None) if row[1][0] == "pop" else None
+        known = parts_of(messages.pop(self._keys[receiver], Parts()), node)
+        args = [self._values[read] for read in reads]
+        rest, given = method(row[1][0], known, of_result, args, *self._rules._lengths[number])
+        if rest:
+            messages[self._keys[receiver]] = rest
+        for read, one in zip(reads, given, strict=True):
+            if one is not None and self._is_active[read]:
+                to = self._keys[read]
+                earlier = messages.get(to)
+                messages[to] = (
+                    one if earlier is None else combined(earlier, one, self._rules.combine)
+                )
 
     def _apply(self, number: int, row: Any, message: Any) -> Sequence[Any] | None:
         """Ask the rule of a node."""
@@ -405,6 +462,11 @@ class _Pass:
         return names, finished
 
 
+def _may_move(row: Any) -> bool:
+    """Tell whether an operation may move the elements of a list, if it is of one."""
+    return row[0][0] in ("setitem", "delitem", "untraced_dispatch")
+
+
 def called(function: Any, *args: Any) -> Any:
     """Call a function with plain values, as one operation of the trace."""
     return _core.call_untraced(function, args, None, True)
@@ -451,16 +513,6 @@ def part_of(message: Any, key: Any, value: Any, at: int | None = None) -> Any:
         return message[key if at is None else at]
     # One message for the whole is one for each part.
     return message
-
-
-def _at(container: Any, key: Any, message: Any) -> Parts:
-    """Give the message of a container of which one item, or a slice, has a message."""
-    if isinstance(key, slice):
-        places = range(len(container))[key]
-        return Parts({place: part_of(message, at, None) for at, place in enumerate(places)})
-    if isinstance(key, int) and isinstance(container, (list, tuple)) and key < 0:
-        key += len(container)
-    return Parts({key: message})
 
 
 def whole(stand_in: Any, value: Any, message: Any, rules: Rules) -> Any:
