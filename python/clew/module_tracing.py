@@ -363,6 +363,14 @@ def construct(owner: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
     return made
 
 
+def function_named(module: str, name: str) -> Any:
+    """Give what a module has under a dotted name: how replaced functions are pickled."""
+    value: Any = import_module(module)
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value
+
+
 def asynchronous(call: Any, made: Any) -> Any:
     """Give what stands for a coroutine or an asynchronous generator of a traced function."""
     if isinstance(made, types.AsyncGeneratorType):

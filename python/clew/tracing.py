@@ -12,7 +12,7 @@ import types
 from collections.abc import Callable, Generator, Mapping
 from typing import Any, Final
 
-from clew import _core
+from clew import _core, library_functions
 from clew.errors import GuardViolation
 
 _unnamed: Final = itertools.count()
@@ -36,6 +36,12 @@ def trace(value: Any, name: str | None = None) -> Any:
     object
         The stand-in. ``None`` stays what it is, because programs ask whether something ``is None``.
 
+    Notes
+    -----
+    NumPy and PyTorch ask traced values what their functions do with them. The public functions of
+    `jax.numpy`, `jax.nn`, `jax.lax` and `pandas` do not ask: where these are imported they are
+    wrapped from here on, so that calls with traced arguments are recorded.
+
     Examples
     --------
     >>> import clew
@@ -50,6 +56,7 @@ def trace(value: Any, name: str | None = None) -> Any:
     """
     if value is None or is_traced(value):
         return value
+    library_functions.meet()
     if isinstance(value, types.FunctionType):
         return _core.TracedFunction(value)
     return _core.trace_value(value, name if name is not None else f"v{next(_unnamed)}")

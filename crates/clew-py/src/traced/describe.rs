@@ -11,6 +11,9 @@ use pyo3::types::{PyBool, PyBytes, PyComplex, PyEllipsis, PyModule, PyString, Py
 /// Texts of constants longer than this get a name instead.
 const LONG: usize = 200;
 
+/// How most objects look their attributes up.
+const GENERIC: ffi::getattrofunc = ffi::PyObject_GenericGetAttr;
+
 /// Knows the objects of nodes.
 pub struct Objects<'a, 'py>(pub Python<'py>, pub &'a Nodes);
 
@@ -52,13 +55,13 @@ impl Describe for Objects<'_, '_> {
 
     fn name(&self, _: &Nodes, id: NodeId) -> String {
         let Some(object) = self.object(id) else { return "value".to_owned() };
-        // SAFETY: a live object.
-        let class = unsafe { ffi::Py_TYPE(object.as_ptr()) };
-        let has_name = object.is_instance_of::<PyType>()
-            || object.is_instance_of::<PyModule>()
-            || class == &raw mut ffi::PyFunction_Type
-            || class == &raw mut ffi::PyCFunction_Type
-            || object.get_type().name().is_ok_and(|name| name == "ufunc");
+        // What looks its attributes up in its own way may run any code; so may what is no callable.
+        // SAFETY: the class of a live object.
+        let is_plain = unsafe {
+            (*ffi::Py_TYPE(object.as_ptr())).tp_getattro.is_some_and(|get| std::ptr::fn_addr_eq(get, GENERIC))
+        };
+        let is_named = object.is_instance_of::<PyType>() || object.is_instance_of::<PyModule>();
+        let has_name = is_named || (is_plain && object.is_callable());
         let name = has_name.then(|| object.getattr("__name__").ok()?.extract::<String>().ok()).flatten();
         name.unwrap_or_else(|| object.get_type().name().map_or_else(|_| "value".to_owned(), |name| format!("<{name}>")))
     }

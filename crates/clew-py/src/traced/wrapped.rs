@@ -470,6 +470,14 @@ impl ForeignFunction {
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         Ok(self.function.bind(py).repr()?.to_string())
     }
+
+    /// It is pickled as the plain function is.
+    fn __reduce_ex__<'py>(&self, py: Python<'py>, _protocol: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let function = self.function.bind(py);
+        let home = (function.getattr("__module__")?, super::calls::name_of(function));
+        let find = py.import("clew.module_tracing")?.getattr("function_named")?;
+        Ok((find, home).into_pyobject(py)?.into_any())
+    }
 }
 
 struct Classes(std::cell::UnsafeCell<Option<FxHashSet<usize>>>);
