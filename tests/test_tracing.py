@@ -249,7 +249,6 @@ def test_deep_containers_stay_what_they_are():
     assert clew.graph(traced[2].b[0] + traced[3].x).evaluate() == 13
 
 
-@pytest.mark.xfail(strict=True, reason="a container with something traced in it is left as it is")
 def test_plain_parts_of_a_container_with_traced_parts_are_traced():
     x = clew.trace(1.0, "x")
     traced = clew.trace([x, 2.0, (3.0,)], "l")
@@ -856,9 +855,6 @@ def test_derivatives_of_random_modules(seed):
         assert one == pytest.approx((sides[0] - sides[1]) / 2e-5, rel=1e-3, abs=1e-3)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="calls, constructions and yields are not shown to interpreters"
-)
 def test_interpreters_see_calls(module):
     seen = []
     x = clew.trace(3.0, "x")
@@ -868,9 +864,6 @@ def test_interpreters_see_calls(module):
     assert kinds <= set(seen)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="functions of numpy that are no ufuncs have no name in texts"
-)
 def test_functions_of_numpy_have_names():
     assert str(np.sort(clew.trace(ARRAY, "x"))) == "sort(x)"
 

@@ -54,7 +54,7 @@ def trace(value: Any, name: str | None = None) -> Any:
     >>> clew.graph(y).evaluate(x=10.0)
     21.0
     """
-    if value is None or is_traced(value):
+    if value is None or isinstance(value, _core.Traced):
         return value
     library_functions.meet()
     if isinstance(value, types.FunctionType):

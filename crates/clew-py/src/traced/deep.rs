@@ -295,8 +295,13 @@ pub fn traced_elements<'py>(container: &Container<'py>, node: NodeId, depth: u32
             elements.push(element.clone());
             continue;
         }
+        // SAFETY: a live object.
+        if unsafe { is_traced(element.as_ptr()) } {
+            elements.push(element.clone());
+            continue;
+        }
         // SAFETY: a live object; its node owns a reference.
-        let value = unsafe { super::object::taken(element.clone().into_ptr()) };
+        let value = unsafe { super::object::taken(untraced(element)?.into_ptr()) };
         let read = match container.op {
             Op::Slice | Op::Dataclass => {
                 let names = ["start".to_owned(), "stop".to_owned(), "step".to_owned()];

@@ -122,9 +122,9 @@ fn trace_value<'py>(value: &Bound<'py, PyAny>, name: &str) -> PyResult<Bound<'py
     let py = value.py();
     Arena::tidy();
     let container = deep::container(value);
-    // The node of a container holds a container of its own: the caller's may change.
+    // The node of a container holds a container of its own, a plain one: the caller's may change.
     let held = match &container {
-        Some(container) => container.with(container.elements.clone())?,
+        Some(container) => container.with(container.elements.iter().map(deep::untraced).collect::<PyResult<_>>()?)?,
         None => value.clone(),
     };
     let label = arena().nodes.name(name);
@@ -233,6 +233,7 @@ fn enter_call<'py>(
         let (inputs, label) = call_inputs(py, first, name, args, kwargs)?;
         let node = record::add(py, Operation { label, ..Operation::new(kind, Op::None, &inputs) }, Value::Absent)?;
         let traced = Bound::from_owned_ptr_or_err(py, stand_in(node))?;
+        record::shown(py, node)?;
         record::enter(handle_of(traced.as_ptr()));
         Ok(traced)
     }
@@ -358,7 +359,8 @@ fn apply_operation<'py>(
     inputs: &Bound<'py, PyTuple>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let kind = Kind::by_name(kind).ok_or_else(|| PyValueError::new_err(format!("no node is of kind {kind:?}")))?;
-    let label = name.map(|text| Label { text: text.to_owned(), keywords });
+    let has_label = name.is_some() || !keywords.is_empty();
+    let label = has_label.then(|| Label { text: name.unwrap_or_default().to_owned(), keywords });
     let inputs: Vec<_> = inputs.iter().collect();
     super::apply::apply(py, kind, op_named(op)?, label.as_ref(), &inputs)
 }

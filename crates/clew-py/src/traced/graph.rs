@@ -313,6 +313,10 @@ impl ValueGraph {
         let _pinned = Pinned::new();
         let from = arena.nodes.len() as u32;
         let moved = |id: NodeId| NodeId(id.0 + from);
+        let places: Option<Vec<PlaceId>> = self
+            .places
+            .as_ref()
+            .map(|places| places.iter().map(|place| arena.places.of_line(&place.file, place.line)).collect());
         for id in self.nodes.ids() {
             let row = self.nodes.row(id);
             let label = self.nodes.label(id).map_or(LabelId::NONE, |label| arena.nodes.intern(label.clone()));
@@ -328,7 +332,10 @@ impl ValueGraph {
                 label,
                 inputs: &inputs,
                 after: &after,
-                place: if self.places.is_some() { PlaceId::NONE } else { row.place },
+                place: match &places {
+                    Some(places) => places.get(row.place.0 as usize).copied().unwrap_or(PlaceId::NONE),
+                    None => row.place,
+                },
                 parent: row.parent.known().map_or(NodeId::NONE, moved),
                 value: row.value(),
             };

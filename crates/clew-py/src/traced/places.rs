@@ -13,17 +13,19 @@ use crate::frames::running;
 /// Places that were seen lately, by a few bits of the address.
 const N_RECENT: usize = 1 << 10;
 
-/// A code object and an instruction in it.
-struct Instruction {
-    code: Py<PyAny>,
-    offset: i32,
+/// Where a place is.
+enum At {
+    /// A code object, and the offset of an instruction in it.
+    Instruction(Py<PyAny>, i32),
+    /// A file and a line, which were read with a graph.
+    Line(String, u32),
 }
 
 /// All places of the arena.
 pub struct Places {
     recent: Box<[(usize, PlaceId)]>,
     known: FxHashMap<usize, PlaceId>,
-    instructions: Vec<Instruction>,
+    places: Vec<At>,
 }
 
 impl Places {
@@ -31,7 +33,7 @@ impl Places {
         Self {
             recent: vec![(0, PlaceId::NONE); N_RECENT].into_boxed_slice(),
             known: FxHashMap::default(),
-            instructions: Vec::new(),
+            places: Vec::new(),
         }
     }
 
@@ -75,20 +77,30 @@ impl Places {
             .getattr("co_filename")
             .and_then(|name| Ok(name.extract::<String>()?.starts_with(package(py))))
             .unwrap_or(false);
-        let id = if is_ours { SKIPPED } else { PlaceId(self.instructions.len() as u32) };
+        let id = if is_ours { SKIPPED } else { PlaceId(self.places.len() as u32) };
         // The code is kept in either case, so that the address stays its own.
-        self.instructions.push(Instruction { code: code.unbind(), offset });
+        self.places.push(At::Instruction(code.unbind(), offset));
         self.known.insert(address, id);
         id
     }
 
     /// The file and the line of a place.
     pub fn line(&self, py: Python<'_>, id: PlaceId) -> Option<(String, u32)> {
-        let found = self.instructions.get(id.0 as usize)?;
-        let file = found.code.bind(py).getattr("co_filename").ok()?.extract().ok()?;
-        // SAFETY: a live code object.
-        let line = unsafe { ffi::PyCode_Addr2Line(found.code.as_ptr().cast(), found.offset) };
-        Some((file, u32::try_from(line).ok()?))
+        match self.places.get(id.0 as usize)? {
+            At::Line(file, line) => Some((file.clone(), *line)),
+            At::Instruction(code, offset) => {
+                let file = code.bind(py).getattr("co_filename").ok()?.extract().ok()?;
+                // SAFETY: a live code object.
+                let line = unsafe { ffi::PyCode_Addr2Line(code.as_ptr().cast(), *offset) };
+                Some((file, u32::try_from(line).ok()?))
+            }
+        }
+    }
+
+    /// A new place, which is a line of a file.
+    pub fn of_line(&mut self, file: &str, line: u32) -> PlaceId {
+        self.places.push(At::Line(file.to_owned(), line));
+        PlaceId(self.places.len() as u32 - 1)
     }
 }
 

@@ -199,6 +199,7 @@ impl TracedFunction {
         let node = record::add(py, Operation { label, ..Operation::new(kind, Op::None, &inputs) }, Value::Absent)?;
         // SAFETY: a new reference, or null with an exception.
         let entered = unsafe { Bound::from_owned_ptr_or_err(py, stand_in(node))? };
+        record::shown(py, node)?;
         // SAFETY: a stand-in.
         record::enter(unsafe { handle_of(entered.as_ptr()) });
         let bound = self.bind(py, node, &inputs[usize::from(!call.is_method)..], call);
@@ -387,8 +388,9 @@ impl TracedGenerator {
             }
             // SAFETY: a stand-in.
             let node = add_passing(py, Kind::Yield, LabelId::NONE, &[unsafe { node_of(value.as_ptr()) }])?;
-            // SAFETY: a new reference, or null with an exception.
-            Ok((unsafe { Bound::from_owned_ptr_or_err(py, stand_in(node))? }, true))
+            let yielded = record::shown(py, node)?;
+            let is_traced = is_stand_in(&yielded);
+            Ok((yielded, is_traced))
         });
         record::leave();
         let (value, is_traced) = given?;
