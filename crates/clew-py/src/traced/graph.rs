@@ -10,6 +10,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 use rustc_hash::FxHashMap;
+use std::collections::hash_map::Entry;
 
 use super::arena::{arena, Arena, Pinned};
 use super::describe::Objects;
@@ -215,15 +216,14 @@ impl ValueGraph {
         let mut files: Vec<String> = Vec::new();
         let mut places: FxHashMap<PlaceId, (usize, u32)> = FxHashMap::default();
         for row in self.nodes.rows() {
-            if !places.contains_key(&row.place) {
-                let Some((file, line)) = self.line_of(py, row.place) else { continue };
-                let known = files.iter().position(|known| *known == file);
-                let at = known.unwrap_or_else(|| {
-                    files.push(file);
-                    files.len() - 1
-                });
-                places.insert(row.place, (at, line));
-            }
+            let Entry::Vacant(unknown) = places.entry(row.place) else { continue };
+            let Some((file, line)) = self.line_of(py, row.place) else { continue };
+            let known = files.iter().position(|known| *known == file);
+            let at = known.unwrap_or_else(|| {
+                files.push(file);
+                files.len() - 1
+            });
+            unknown.insert((at, line));
         }
         let place = |id: NodeId| places.get(&self.nodes.row(id).place).copied().unwrap_or_default();
         (expression::drawing(&self.nodes, &Objects(py, &self.nodes), &place).to_string(), files)

@@ -25,7 +25,7 @@ enum At {
 pub struct Places {
     recent: Box<[(usize, PlaceId)]>,
     known: FxHashMap<usize, PlaceId>,
-    places: Vec<At>,
+    found: Vec<At>,
 }
 
 impl Places {
@@ -33,7 +33,7 @@ impl Places {
         Self {
             recent: vec![(0, PlaceId::NONE); N_RECENT].into_boxed_slice(),
             known: FxHashMap::default(),
-            places: Vec::new(),
+            found: Vec::new(),
         }
     }
 
@@ -77,16 +77,16 @@ impl Places {
             .getattr("co_filename")
             .and_then(|name| Ok(name.extract::<String>()?.starts_with(package(py))))
             .unwrap_or(false);
-        let id = if is_ours { SKIPPED } else { PlaceId(self.places.len() as u32) };
+        let id = if is_ours { SKIPPED } else { PlaceId(self.found.len() as u32) };
         // The code is kept in either case, so that the address stays its own.
-        self.places.push(At::Instruction(code.unbind(), offset));
+        self.found.push(At::Instruction(code.unbind(), offset));
         self.known.insert(address, id);
         id
     }
 
     /// The file and the line of a place.
     pub fn line(&self, py: Python<'_>, id: PlaceId) -> Option<(String, u32)> {
-        match self.places.get(id.0 as usize)? {
+        match self.found.get(id.0 as usize)? {
             At::Line(file, line) => Some((file.clone(), *line)),
             At::Instruction(code, offset) => {
                 let file = code.bind(py).getattr("co_filename").ok()?.extract().ok()?;
@@ -99,8 +99,8 @@ impl Places {
 
     /// A new place, which is a line of a file.
     pub fn of_line(&mut self, file: &str, line: u32) -> PlaceId {
-        self.places.push(At::Line(file.to_owned(), line));
-        PlaceId(self.places.len() as u32 - 1)
+        self.found.push(At::Line(file.to_owned(), line));
+        PlaceId(self.found.len() as u32 - 1)
     }
 }
 
