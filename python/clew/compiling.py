@@ -49,8 +49,8 @@ def _guard_of(rows: Any) -> Callable[[Any, Any, int], Any]:
             for node in rows.of_kind("convert"):
                 source = rows.source(node)
                 if source is not None and source[1] == line and same_fact(then, rows.value(node)):
-                    raise GuardViolation(rows.text(node), then, now, source, rows.op(node))
-            raise GuardViolation("a fact", then, now)
+                    raise GuardViolation.of(rows.text(node), then, now, source, rows.op(node))
+            raise GuardViolation.of("a fact", then, now)
         return now
 
     return guard

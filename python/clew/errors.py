@@ -114,45 +114,42 @@ class ObjectDamaged(StoreError):
 class GuardViolation(ClewError):
     """A graph is evaluated with inputs for which the traced program would have gone another way.
 
-    Parameters
+    Attributes
     ----------
-    expression
-        The conversion, as an expression.
+    expression : str
+        What the program went on with, as an expression.
     expected, actual
-        What it gave when it was traced, and what it gives now.
-    source
+        What it was when it was traced, and what it is now.
+    source : tuple of (str, int) or None
         File and line of the program, if they are known.
-    op
+    op : str
         The name of the conversion: ``bool``, ``len``, ``index``, ...
     """
 
-    expression: str
-    expected: object
-    actual: object
-    source: tuple[str, int] | None
-    op: str
+    expression: str = ""
+    expected: object = None
+    actual: object = None
+    source: tuple[str, int] | None = None
+    op: str = ""
 
-    def __init__(
-        self,
+    @classmethod
+    def of(
+        cls,
         expression: str,
         expected: object,
         actual: object,
         source: tuple[str, int] | None = None,
-        op: str = "bool",
-    ) -> None:
+        op: str = "",
+    ) -> GuardViolation:
+        """Make the error about a fact that does not hold any more."""
         place = f" at {source[0]}:{source[1]}" if source is not None else ""
-        super().__init__(
+        error = cls(
             f"{expression} was {expected!r} when it was traced{place}, and is {actual!r} now",
             'trace the program again, or evaluate with guards="ignore"',
         )
-        self.expression = expression
-        self.expected = expected
-        self.actual = actual
-        self.source = source
-        self.op = op
-
-    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
-        return type(self), (self.expression, self.expected, self.actual, self.source, self.op)
+        error.expression, error.expected, error.actual = expression, expected, actual
+        error.source, error.op = source, op
+        return error
 
 
 class UnknownInput(ClewError):

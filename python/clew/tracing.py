@@ -111,7 +111,7 @@ def _check_fact(
     """Raise :class:`GuardViolation` if a conversion gives something else than it gave."""
     if not same_fact(then, now):
         source = (file, line) if file is not None and line is not None else None
-        raise GuardViolation(text, then, now, source, op)
+        raise GuardViolation.of(text, then, now, source, op)
 
 
 def same_fact(then: object, now: object) -> bool:
