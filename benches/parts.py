@@ -215,6 +215,7 @@ VALUES: dict[str, tuple[str, float, str]] = {
     "compiled_ratio": ("x hand-written", 1, "1.05"),
     "upstream_s": ("s", 1, "0.5 for a million"),
     "constraints_s": ("s", 1, "0.5 for a million"),
+    "reverse_s": ("s", 1, "0.5 for a million"),
     "peak_bytes": ("MB", 1e6, "1,000 for ten million"),
     "make_jaxpr_ns": ("ns an operation", 1, ""),
     "hltpy_ns": ("ns an operation", 1, ""),

@@ -125,6 +125,7 @@ def big(n: int) -> dict:
     result["upstream_s"], found = once(lambda: graph.upstream(len(graph) - 1))
     assert len(found) == len(graph)
     result["constraints_s"], _ = once(graph.constraints)
+    result["reverse_s"], _ = once(graph.reverse)
 
     def free() -> None:
         nonlocal y, graph, found

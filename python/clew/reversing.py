@@ -204,6 +204,10 @@ class Rules:
     def convert(self, node: Node, message: Any, inputs: Any, result: Any) -> None:
         """Drop the message: a fact has none to give."""
 
+    def _quickly(self, of: ExpressionGraph, seed: str) -> _core.ValueGraph | None:
+        """Give the complementary graph at once, where no rule need be asked."""
+        return None
+
     _positions: Mapping[int, int] = {}
     _lengths: Mapping[int, tuple[int, int]] = {}
 
@@ -257,9 +261,13 @@ def _reversed_again(
 
 def reverse(of: ExpressionGraph, rules: Rules, seed: str) -> ReversedGraph:
     """Give the complementary graph; see :meth:`ExpressionGraph.reverse`."""
-    names, messages = _Pass(of, rules).run(seed)
     # A message need not depend on the values of all inputs: those may be given all the same.
-    inputs = [*of._input_names(), seed]
+    names = of._input_names()
+    inputs = [*names, seed]
+    quick = rules._quickly(of, seed)
+    if quick is not None:
+        return ReversedGraph(quick, names, inputs)
+    names, messages = _Pass(of, rules).run(seed)
     return ReversedGraph(graph(*messages)._rows, names, inputs)
 
 

@@ -12,6 +12,7 @@ mod drawing;
 mod form;
 mod infix;
 mod numbers;
+mod reverse;
 #[cfg(test)]
 mod samples;
 
@@ -23,6 +24,7 @@ pub use constraints::{constraints, Constraint, Rule};
 pub use drawing::drawing;
 pub use infix::infix;
 pub use numbers::{python_float, python_int};
+pub use reverse::{gradient, FUNCTIONS};
 
 /// What is known of the values that do not stand in the rows.
 ///

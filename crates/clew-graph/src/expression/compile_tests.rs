@@ -2,7 +2,7 @@ use super::super::samples::Trace;
 use super::*;
 use clew_trace::values::{Kind, LabelId, Op, Value};
 
-#[path = "compile_programs.rs"]
+#[path = "compile_programs_tests.rs"]
 mod programs;
 
 fn check(make: impl FnOnce(&mut Trace) -> Vec<NodeId>, guards: Guards, source: &str) {

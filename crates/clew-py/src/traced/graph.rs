@@ -348,6 +348,29 @@ impl ValueGraph {
             .collect()
     }
 
+    /// The complementary graph by the rules of differentiation, of the functions that `expression::FUNCTIONS` names, or
+    /// nothing where rules must be asked.
+    fn gradient(&self, py: Python<'_>, seed: &str, functions: Vec<Bound<'_, PyAny>>) -> PyResult<Option<Self>> {
+        let bad = |_| PyValueError::new_err(format!("give {} functions", expression::FUNCTIONS.len()));
+        let objects: Vec<u64> = functions.iter().map(|function| function.as_ptr() as u64).collect();
+        let objects = objects.try_into().map_err(bad)?;
+        let &[output] = self.outputs.as_slice() else { return Ok(None) };
+        // Interpreters are asked about each operation, and the rules know what to do with changed objects.
+        if !arena().interpreters.is_empty() || !self.originals.is_empty() {
+            return Ok(None);
+        }
+        let place = if self.places.is_some() { PlaceId::NONE } else { arena().places.current(py) };
+        let made = py.detach(|| {
+            let (nodes, outputs) = expression::gradient(&self.nodes, output, seed, &objects, place)?;
+            Some(needed(&nodes, &outputs))
+        });
+        Ok(made.map(|(_, nodes, outputs)| {
+            hold(&nodes);
+            let (originals, notes) = (FxHashMap::default(), FxHashMap::default());
+            Self { nodes, outputs, originals, notes, places: self.places.clone() }
+        }))
+    }
+
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.originals.values().chain(self.notes.values()).try_for_each(|object| visit.call(object))
     }
@@ -414,27 +437,40 @@ fn graph_of(py: Python<'_>, values: &Bound<'_, PyTuple>) -> PyResult<ValueGraph>
     }
     let arena = arena();
     let nodes = &arena.nodes;
-    let mut ends = outputs.clone();
-    ends.extend(exhausted(nodes, &outputs));
-    let ids = if ends.is_empty() { Vec::new() } else { expression::with_guards(nodes, &ends) };
-    let selected = nodes.selected(&ids);
-    for row in selected.rows() {
-        if let Value::Object(object) = row.value() {
-            // SAFETY: the arena's nodes hold it; the copies own references of their own.
-            unsafe { ffi::Py_INCREF(object as *mut ffi::PyObject) };
-        }
-    }
+    let (ids, selected, positions) = needed(nodes, &outputs);
+    hold(&selected);
     let position = |id: &NodeId| ids.binary_search(id).ok().map(|at| NodeId(at as u32));
     let kept = |table: &FxHashMap<NodeId, Py<PyAny>>| {
         table.iter().filter_map(|(id, object)| Some((position(id)?, object.clone_ref(py)))).collect()
     };
     Ok(ValueGraph {
-        outputs: outputs.iter().filter_map(position).collect(),
+        outputs: positions,
         originals: kept(&arena.originals),
         notes: kept(&arena.notes),
         nodes: selected,
         places: None,
     })
+}
+
+/// The nodes that some values need, a copy of them, which owns no references yet, and where in it the values are.
+fn needed(nodes: &Nodes, outputs: &[NodeId]) -> (Vec<NodeId>, Nodes, Vec<NodeId>) {
+    let mut ends = outputs.to_vec();
+    ends.extend(exhausted(nodes, outputs));
+    let ids = if ends.is_empty() { Vec::new() } else { expression::with_guards(nodes, &ends) };
+    let position = |id: &NodeId| ids.binary_search(id).ok().map(|at| NodeId(at as u32));
+    let positions = outputs.iter().filter_map(position).collect();
+    let selected = nodes.selected(&ids);
+    (ids, selected, positions)
+}
+
+/// Makes copied nodes own references to the objects that are their values. The lock is held, and the objects live.
+fn hold(nodes: &Nodes) {
+    for row in nodes.rows() {
+        if let Value::Object(object) = row.value() {
+            // SAFETY: whatever the nodes were copied from holds the objects.
+            unsafe { ffi::Py_INCREF(object as *mut ffi::PyObject) };
+        }
+    }
 }
 
 /// The ends of iterators that the outputs drew from: where a loop ended is a fact, though it came after its last value.
