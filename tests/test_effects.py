@@ -898,6 +898,16 @@ _OTHERS = [
     ("keras", "lambda m: m.Sequential()", "add", flags.WRITES_RECEIVER),
     ("keras", "lambda m: m.Sequential()", "fit", flags.WRITES_RECEIVER | flags.RANDOM),
     ("keras.utils", None, "set_random_seed", flags.RANDOM),
+    ("tensorflow", "lambda m: m.Variable(1.0)", "assign_add", flags.WRITES_RECEIVER),
+    ("tensorflow", "lambda m: m.GradientTape()", "watch", flags.WRITES_RECEIVER),
+    (
+        "tensorflow",
+        "lambda m: m.random.Generator.from_seed(1)",
+        "normal",
+        flags.WRITES_RECEIVER,
+    ),
+    ("tensorflow.python.framework.random_seed", None, "set_seed", flags.RANDOM | flags.SEED),
+    ("tensorflow.python.ops.random_ops", None, "random_normal", flags.RANDOM),
 ]
 
 
