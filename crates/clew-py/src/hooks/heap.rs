@@ -38,6 +38,7 @@ pub unsafe fn look(site: &Site, object: *mut ffi::PyObject) {
             || bit((*hot).old, (*hot).mask, tp as usize)
             || (*tp).tp_flags & ffi::Py_TPFLAGS_TYPE_SUBCLASS != 0
             || tp == (*hot).ndarray
+            || tp == &raw mut ffi::PyDictProxy_Type
             || (*hot).families
         {
             look_closer(site, object);
@@ -74,6 +75,14 @@ unsafe fn look_closer(site: &Site, object: *mut ffi::PyObject) {
             Family::Array | Family::Figure | Family::MemoryView | Family::Window | Family::Memory => {
                 let owner = recorder.owner(object);
                 recorder.read_address(unit, owner as usize, WHOLE, FlowKind::View);
+            }
+            Family::Proxy => {
+                let owner = recorder.owner(object);
+                if site.keys.iter().any(|key| recorder.is_attribute(tp, *key)) {
+                    recorder.read_address(unit, owner as usize, WHOLE, FlowKind::View);
+                } else {
+                    read_keys(recorder, unit, site, owner as usize);
+                }
             }
             Family::Frame => {
                 // What is not a column (`iloc`, `index`, a method) shows all of it.

@@ -29,6 +29,8 @@ pub enum Family {
     MemoryView,
     /// In the object named by its `base` (an element or iterator of an array).
     Window,
+    /// In the mapping that it shows (`types.MappingProxyType`).
+    Proxy,
     /// In memory that any object of `ctypes` may show.
     Memory,
 }
@@ -80,6 +82,8 @@ impl Recorder {
         let family = unsafe {
             if tp == &raw mut ffi::PyMemoryView_Type {
                 Family::MemoryView
+            } else if tp == &raw mut ffi::PyDictProxy_Type {
+                Family::Proxy
             } else if is_window(tp) {
                 Family::Window
             } else if !foreign_data(tp).is_null() {
@@ -174,6 +178,10 @@ impl Recorder {
                         self.owner(base)
                     }
                 }
+                Family::Proxy => {
+                    let shown = (*object.cast::<ProxyHead>()).mapping;
+                    self.owner(shown)
+                }
                 Family::Memory => foreign_data(ffi::Py_TYPE(object)).cast(),
                 Family::Figure => {
                     let figure = kept_attribute(object, c"figure");
@@ -194,6 +202,12 @@ impl Recorder {
             }
         }
     }
+}
+
+#[repr(C)]
+struct ProxyHead {
+    head: ffi::PyObject,
+    mapping: *mut ffi::PyObject,
 }
 
 #[repr(C)]

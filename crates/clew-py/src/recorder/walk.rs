@@ -329,7 +329,7 @@ impl Recorder {
                     }
                     self.wrote_in_thread(object as usize);
                 }
-                Family::Array | Family::Figure | Family::MemoryView | Family::Window => {
+                Family::Array | Family::Figure | Family::MemoryView | Family::Window | Family::Proxy => {
                     let owner = self.owner(object);
                     if !self.mapped.is_empty() && is_named(ffi::Py_TYPE(owner), b"mmap.mmap") {
                         self.write_mapped(unit);
