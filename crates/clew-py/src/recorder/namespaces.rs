@@ -65,7 +65,16 @@ pub unsafe fn asked(object: *mut ffi::PyObject) {
         let tp = ffi::Py_TYPE(object);
         let namespace = if ffi::PyModule_Check(object) != 0 {
             ffi::Py_XNewRef(ffi::PyModule_GetDict(object))
-        } else if (*tp).tp_flags & ffi::Py_TPFLAGS_TYPE_SUBCLASS == 0 && (*tp).tp_dictoffset != 0 {
+        } else if (*tp).tp_flags & ffi::Py_TPFLAGS_TYPE_SUBCLASS != 0 {
+            // A program gets a proxy of a class's dictionary, which is seen through.
+            let class = object.cast::<ffi::PyTypeObject>();
+            let is_ours = (*class).tp_flags & ffi::Py_TPFLAGS_HEAPTYPE != 0;
+            if is_ours {
+                ffi::Py_XNewRef((*class).tp_dict)
+            } else {
+                return;
+            }
+        } else if (*tp).tp_dictoffset != 0 {
             ffi::PyObject_GenericGetDict(object, std::ptr::null_mut())
         } else {
             return;
