@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,13 +12,6 @@ if TYPE_CHECKING:
     from clew.expressions import ExpressionGraph, Guards, Node
 
 _WORDS: Final = frozenset(("return", "yield"))
-_MAY_CHANGE: Final = frozenset(
-    (
-        "setattr", "delattr", "setitem", "delitem", "untraced_call", "untraced_dispatch", "next",
-        "iter",
-    )
-)  # fmt: skip
-_ATOMS: Final = (int, float, complex, str, bytes, type(None))
 
 
 class Evaluator:
@@ -88,16 +80,19 @@ class Evaluator:
         rows = self.graph._rows.rows()
         nodes = self.graph.nodes
         methods: dict[str, Callable[..., Any]] = {}
-        changes = any(row[0][0] in _MAY_CHANGE or _is_in_place(row) for row in rows)
+        columns = self.graph._rows
+        may_change = columns.may_change()
         for number, ((kind, _), label, reads, _, _, then, _) in enumerate(rows):
             method = methods.get(kind)
             if method is None:
                 method = methods[kind] = getattr(self, kind + "_" if kind in _WORDS else kind)
             if kind == "const":
-                yield method(nodes[number], _fresh(then[0], changes) if then else None)
+                yield method(
+                    nodes[number], columns.starting_value(number, may_change) if then else None
+                )
             elif kind == "input":
                 name = label[0]
-                value = given[name] if name in given else _fresh(then[0], changes)
+                value = given[name] if name in given else columns.starting_value(number, may_change)
                 yield method(nodes[number], value)
             elif kind == "convert" and not has_guards:
                 yield None
@@ -214,22 +209,6 @@ class Evaluator:
         file, line = node.source or (None, None)
         _check_fact(node.op, str(node), node.value, now, file, line)
         return now
-
-
-def _is_in_place(row: Any) -> bool:
-    kind, op = row[0]
-    return bool(kind == "binary" and op.startswith("i"))
-
-
-def _fresh(value: Any, changes: bool) -> Any:
-    """Give a value as it was traced, and a copy where the graph may change it."""
-    if not changes or isinstance(value, _ATOMS) or callable(value):
-        return value
-    try:
-        return copy.deepcopy(value)
-    except Exception:
-        # What cannot be copied is used as it is, as a function would.
-        return value
 
 
 def apply(node: Node, values: Sequence[Any], named: Mapping[str, Any]) -> Any:

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from clew import _core
+from clew.module_tracing import function_named
 
 _FORMAT: Final = "clew-expression-graph"
 _VERSION: Final = 1
@@ -142,9 +143,6 @@ def _decoded(value: Any) -> Any:
 
 def _found(module: str, name: str) -> Any:
     try:
-        value: Any = import_module(module)
-        for part in name.split("."):
-            value = getattr(value, part)
+        return function_named(module, name)
     except (ImportError, AttributeError):
         return None
-    return value

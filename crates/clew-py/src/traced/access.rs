@@ -9,24 +9,13 @@ use std::ffi::{c_int, c_void};
 
 use super::arena::{arena, Arena, Operation};
 use super::deep;
-use super::numbers::given;
+use super::numbers::{given, status};
 use super::object::{boxed, is_traced, node_of, taken, value_of};
 use super::record::{before_change, changing, facts, operand, record_reading};
 use super::wrapped::{property_value, special as special_method};
 use super::{calls, functions};
 
 type Object = *mut ffi::PyObject;
-
-/// Hands success or an error to the interpreter.
-unsafe fn done(py: Python<'_>, result: PyResult<()>) -> c_int {
-    match result {
-        Ok(()) => 0,
-        Err(error) => {
-            error.restore(py);
-            -1
-        }
-    }
-}
 
 /// What a stand-in stands for, as a plain object.
 pub unsafe fn plain_of(py: Python<'_>, traced: Object) -> PyResult<Bound<'_, PyAny>> {
@@ -90,7 +79,7 @@ unsafe extern "C" fn setattro(traced: Object, name: Object, value: Object) -> c_
     // SAFETY: called by the interpreter with a stand-in, a text, and an object or null.
     unsafe {
         let py = Python::assume_attached();
-        done(py, write_attribute(py, traced, name, value))
+        status(py, write_attribute(py, traced, name, value).map(|()| 0))
     }
 }
 
@@ -151,7 +140,7 @@ unsafe extern "C" fn set_subscript(traced: Object, key: Object, value: Object) -
     unsafe {
         let py = Python::assume_attached();
         Arena::tidy();
-        done(py, write_item(py, traced, key, value))
+        status(py, write_item(py, traced, key, value).map(|()| 0))
     }
 }
 
@@ -199,10 +188,7 @@ unsafe extern "C" fn length(traced: Object) -> ffi::Py_ssize_t {
             super::record::fact(py, traced, Op::Len, value.as_ptr())?;
             Ok(n as ffi::Py_ssize_t)
         };
-        measure().unwrap_or_else(|error: PyErr| {
-            error.restore(py);
-            -1
-        })
+        status(py, measure())
     }
 }
 
@@ -219,10 +205,7 @@ unsafe extern "C" fn contains(traced: Object, item: Object) -> c_int {
             facts(py, Op::Contains, &[node_of(traced), item], truth)?;
             Ok(c_int::from(found))
         };
-        look().unwrap_or_else(|error: PyErr| {
-            error.restore(py);
-            -1
-        })
+        status(py, look())
     }
 }
 

@@ -98,15 +98,15 @@ pub unsafe fn method_of(
     }
 }
 
-/// The inputs of a call, and its label.
+/// The inputs of a call, and its label. A method's receiver is the first argument, and nothing stands before it.
 pub fn call_inputs<'py>(
     py: Python<'py>,
-    first: NodeId,
+    first: Option<NodeId>,
     name: &str,
     args: &Bound<'py, PyTuple>,
     kwargs: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<(Vec<NodeId>, LabelId)> {
-    let mut inputs = vec![first];
+    let mut inputs: Vec<_> = first.into_iter().collect();
     for argument in args.iter() {
         // SAFETY: a live object.
         inputs.push(unsafe { operand(py, argument.as_ptr())? });
@@ -174,7 +174,7 @@ pub fn untraced_call<'py>(
             let function = callee.stand_in.unwrap_or(callee.function);
             (Kind::UntracedCall, operand(py, function.as_ptr())?, name_of(callee.function))
         };
-        let (inputs, label) = call_inputs(py, first, &name, args, kwargs)?;
+        let (inputs, label) = call_inputs(py, Some(first), &name, args, kwargs)?;
         let after = deep_changes_of(py, &inputs);
         let operation = Operation { label, after: &after, ..Operation::new(kind, Op::None, &inputs) };
         if result.is_none() || result.is(&*found!(py, "builtins", "NotImplemented")) {
@@ -307,23 +307,27 @@ fn record_await<'py>(traced: &Bound<'py, PyAny>, result: &Bound<'py, PyAny>) -> 
     }
 }
 
+/// Whether there is a stand-in among the arguments of a call, at any depth.
+pub fn are_traced(args: &Bound<'_, PyTuple>, kwargs: Option<&Bound<'_, PyDict>>) -> bool {
+    args.iter().any(|argument| deep::holds_traced(&argument))
+        || kwargs.is_some_and(|kwargs| kwargs.values().iter().any(|argument| deep::holds_traced(&argument)))
+}
+
 /// Calls a function with plain values and adds the call, when a stand-in is among its arguments or `always`.
 #[pyfunction]
 #[pyo3(signature = (function, args, kwargs=None, always=false))]
-fn call_untraced<'py>(
+pub fn call_untraced<'py>(
     py: Python<'py>,
     function: &Bound<'py, PyAny>,
     args: &Bound<'py, PyTuple>,
     kwargs: Option<&Bound<'py, PyDict>>,
     always: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let is_traced = always
-        || args.iter().any(|argument| deep::holds_traced(&argument))
-        || kwargs.is_some_and(|kwargs| kwargs.values().iter().any(|argument| deep::holds_traced(&argument)));
-    if !is_traced {
-        return function.call(args, kwargs);
+    if always || are_traced(args, kwargs) {
+        untraced_call(py, &Callee { function, receiver: None, stand_in: None }, args, kwargs)
+    } else {
+        function.call(args, kwargs)
     }
-    untraced_call(py, &Callee { function, receiver: None, stand_in: None }, args, kwargs)
 }
 
 unsafe extern "C" fn call(traced: Object, args: Object, kwargs: Object) -> Object {

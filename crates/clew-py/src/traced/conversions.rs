@@ -7,7 +7,7 @@ use std::ffi::{c_int, c_void};
 
 use super::access::plain_of;
 use super::arena::Arena;
-use super::numbers::given;
+use super::numbers::{given, status};
 use super::record::fact;
 
 type Object = *mut ffi::PyObject;
@@ -35,10 +35,7 @@ unsafe extern "C" fn hash(traced: Object) -> ffi::Py_hash_t {
             fact(py, traced, Op::Hash, object.as_ptr())?;
             Ok(hash)
         };
-        hash().unwrap_or_else(|error: PyErr| {
-            error.restore(py);
-            -1
-        })
+        status(py, hash())
     }
 }
 

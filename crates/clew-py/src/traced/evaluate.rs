@@ -7,8 +7,9 @@ use pyo3::types::PyDict;
 
 use super::apply::{apply, binary};
 use super::graph::ValueGraph;
-use super::numbers::{is_atom, of_numbers};
+use super::numbers::of_numbers;
 use super::object::{boxed, taken};
+use crate::recorder::inspect::is_atom;
 
 /// So many nodes go by between two looks for Ctrl-C.
 const LOOK_EVERY: usize = 1 << 14;
@@ -138,7 +139,7 @@ pub fn evaluate<'py>(
 }
 
 /// Whether an operation may change an object.
-fn may_change(row: &Node) -> bool {
+pub fn may_change(row: &Node) -> bool {
     matches!(
         row.kind,
         Kind::SetAttr
@@ -153,14 +154,14 @@ fn may_change(row: &Node) -> bool {
 }
 
 /// The value that a node had when it was traced: as it was then, and a copy where the graph may change it.
-unsafe fn constant(py: Python<'_>, graph: &ValueGraph, id: NodeId, changes: bool) -> PyResult<Value> {
+pub unsafe fn constant(py: Python<'_>, graph: &ValueGraph, id: NodeId, changes: bool) -> PyResult<Value> {
     let value = graph.nodes.row(id).value();
     let Value::Object(object) = value else { return Ok(value) };
     // SAFETY: the node owns a reference.
     unsafe {
         let object = Bound::from_borrowed_ptr(py, object as *mut ffi::PyObject);
         let original = graph.originals.get(&id).map(|original| original.bind(py).clone());
-        if changes && !is_atom(object.as_ptr()) && !object.is_callable() {
+        if changes && !is_atom(ffi::Py_TYPE(object.as_ptr())) && !object.is_callable() {
             let copied = py.import("copy")?.call_method1("deepcopy", (original.as_ref().unwrap_or(&object),));
             // What cannot be copied is used as it is, as a function would.
             if let Ok(copy) = copied {

@@ -166,6 +166,11 @@ fn checked<'a, 'py>(traced: &'a Bound<'py, PyAny>) -> PyResult<&'a Bound<'py, Py
     }
 }
 
+/// The kind of nodes with a name.
+pub fn kind_named(kind: &str) -> PyResult<Kind> {
+    Kind::by_name(kind).ok_or_else(|| PyValueError::new_err(format!("no node is of kind {kind:?}")))
+}
+
 fn op_named(op: &str) -> PyResult<Op> {
     Op::by_name(op).ok_or_else(|| PyValueError::new_err(format!("no operation is called {op:?}")))
 }
@@ -225,17 +230,15 @@ fn enter_call<'py>(
     kwargs: Option<&Bound<'py, pyo3::types::PyDict>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     Arena::tidy();
-    let kind = Kind::by_name(kind).ok_or_else(|| PyValueError::new_err(format!("no node is of kind {kind:?}")))?;
+    let kind = kind_named(kind)?;
     let _pinned = Pinned::new();
     // SAFETY: live objects.
     unsafe {
         let first = operand(py, first.as_ptr())?;
-        let (inputs, label) = call_inputs(py, first, name, args, kwargs)?;
-        let node = record::add(py, Operation { label, ..Operation::new(kind, Op::None, &inputs) }, Value::Absent)?;
-        let traced = Bound::from_owned_ptr_or_err(py, stand_in(node))?;
-        record::shown(py, node)?;
-        record::enter(handle_of(traced.as_ptr()));
-        Ok(traced)
+        let (inputs, label) = call_inputs(py, Some(first), name, args, kwargs)?;
+        let (_, entered) = record::begin_call(py, kind, label, &inputs)?;
+        record::enter(handle_of(entered.as_ptr()));
+        Ok(entered)
     }
 }
 
@@ -358,7 +361,7 @@ fn apply_operation<'py>(
     keywords: Vec<String>,
     inputs: &Bound<'py, PyTuple>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let kind = Kind::by_name(kind).ok_or_else(|| PyValueError::new_err(format!("no node is of kind {kind:?}")))?;
+    let kind = kind_named(kind)?;
     let has_label = name.is_some() || !keywords.is_empty();
     let label = has_label.then(|| Label { text: name.unwrap_or_default().to_owned(), keywords });
     let inputs: Vec<_> = inputs.iter().collect();

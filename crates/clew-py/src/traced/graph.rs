@@ -126,8 +126,22 @@ impl ValueGraph {
         unsafe { Bound::from_owned_ptr_or_err(py, boxed(value)) }
     }
 
-    fn has_value(&self, node: u32) -> PyResult<bool> {
-        Ok(self.nodes.row(self.id(node)?).value() != Value::Absent)
+    /// Whether an operation of the graph may change an object.
+    fn may_change(&self) -> bool {
+        self.nodes.rows().iter().any(super::evaluate::may_change)
+    }
+
+    /// The value that an input or a constant begins an evaluation with: a copy where the graph may change it.
+    fn starting_value<'py>(&self, py: Python<'py>, node: u32, may_change: bool) -> PyResult<Bound<'py, PyAny>> {
+        let id = self.id(node)?;
+        // SAFETY: the value is owned until it is boxed, and given up then.
+        unsafe {
+            let value = super::evaluate::constant(py, self, id, may_change)?;
+            match value {
+                Value::Object(object) => Bound::from_owned_ptr_or_err(py, object as *mut ffi::PyObject),
+                value => Bound::from_owned_ptr_or_err(py, boxed(value)),
+            }
+        }
     }
 
     fn source(&self, py: Python<'_>, node: u32) -> PyResult<Option<(String, u32)>> {
@@ -140,7 +154,7 @@ impl ValueGraph {
 
     /// The nodes of one kind.
     fn of_kind(&self, kind: &str) -> PyResult<Vec<u32>> {
-        let kind = Kind::by_name(kind).ok_or_else(|| PyValueError::new_err(format!("no node is of kind {kind:?}")))?;
+        let kind = super::functions::kind_named(kind)?;
         Ok(numbers(self.nodes.ids().filter(|id| self.nodes.row(*id).kind == kind)))
     }
 

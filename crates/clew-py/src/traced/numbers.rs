@@ -12,6 +12,7 @@ use super::deep;
 use super::object::{boxed, is_traced, taken, unboxed, value_of};
 use super::record::{self, changing, fact, operand, record, record_reading};
 use super::wrapped::special;
+use crate::recorder::inspect;
 
 type Object = *mut ffi::PyObject;
 
@@ -89,6 +90,15 @@ pub unsafe fn given(py: Python<'_>, result: PyResult<Object>) -> Object {
     })
 }
 
+/// Hands a number to the interpreter, for which an error is -1 with an exception.
+#[inline(always)]
+pub fn status<T: From<i8>>(py: Python<'_>, result: PyResult<T>) -> T {
+    result.unwrap_or_else(|error| {
+        error.restore(py);
+        T::from(-1)
+    })
+}
+
 /// An operator with two operands, at least one of which is a stand-in.
 #[inline]
 unsafe fn operate(kind: Kind, op: Op, left: Object, right: Object) -> Object {
@@ -162,20 +172,11 @@ pub unsafe fn is_atom(object: Object) -> bool {
     // SAFETY: a live object.
     unsafe {
         let class = ffi::Py_TYPE(object);
-        object == ffi::Py_None()
-            || object == ffi::Py_NotImplemented()
-            || object == ffi::Py_Ellipsis()
+        object == ffi::Py_NotImplemented()
+            || inspect::is_atom(class)
             || [
-                &raw mut ffi::PyFloat_Type,
-                &raw mut ffi::PyLong_Type,
-                &raw mut ffi::PyBool_Type,
-                &raw mut ffi::PyUnicode_Type,
-                &raw mut ffi::PyBytes_Type,
-                &raw mut ffi::PyComplex_Type,
                 &raw mut ffi::PyTuple_Type,
                 &raw mut ffi::PyFrozenSet_Type,
-                &raw mut ffi::PyRange_Type,
-                &raw mut ffi::PySlice_Type,
                 &raw mut ffi::PyFunction_Type,
                 &raw mut ffi::PyCFunction_Type,
                 &raw mut ffi::PyModule_Type,
@@ -309,13 +310,8 @@ unsafe extern "C" fn is_true(traced: Object) -> c_int {
         if truth < 0 {
             return truth;
         }
-        match fact(py, traced, Op::Bool, if truth == 0 { ffi::Py_False() } else { ffi::Py_True() }) {
-            Ok(()) => truth,
-            Err(error) => {
-                error.restore(py);
-                -1
-            }
-        }
+        let noted = fact(py, traced, Op::Bool, if truth == 0 { ffi::Py_False() } else { ffi::Py_True() });
+        status(py, noted.map(|()| truth))
     }
 }
 

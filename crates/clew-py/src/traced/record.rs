@@ -1,6 +1,6 @@
 //! Adding operations to the trace: what they read, what they change, and who is asked about them.
 
-use clew_trace::values::{Kind, NodeId, Op, Value};
+use clew_trace::values::{Kind, LabelId, NodeId, Op, Value};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use std::cell::RefCell;
@@ -12,9 +12,6 @@ use super::object::{boxed, is_traced, node_of, stand_in, unboxed};
 thread_local! {
     /// The calls that this thread is in, the innermost last.
     static CALLS: RefCell<Vec<Handle>> = const { RefCell::new(Vec::new()) };
-}
-
-thread_local! {
     /// How many pieces of foreign code this thread is in, which see plain values only.
     static N_PLAIN: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
 }
@@ -165,15 +162,7 @@ pub unsafe fn changing(
     object: *mut ffi::PyObject,
 ) -> PyResult<*mut ffi::PyObject> {
     // SAFETY: as for `record_change`.
-    let traced = unsafe { stand_in(record_change(py, operation, object)?) };
-    if traced.is_null() {
-        return Err(PyErr::fetch(py));
-    }
-    if arena().interpreters.is_empty() {
-        Ok(traced)
-    } else {
-        interpreted(py, traced)
-    }
+    shown(py, unsafe { record_change(py, operation, object)? }).map(Bound::into_ptr)
 }
 
 /// Keeps a copy of what a stand-in's object came from, an input or a constant, before its first change, so that a
@@ -249,12 +238,26 @@ pub unsafe fn facts(py: Python<'_>, op: Op, inputs: &[NodeId], value: *mut ffi::
         let after = changes_of(inputs);
         let node = add(py, Operation { after: &after, ..Operation::new(Kind::Convert, op, inputs) }, value)?;
         if !arena().interpreters.is_empty() {
-            let traced = stand_in(node);
-            let given = interpreted(py, traced)?;
-            ffi::Py_DECREF(given);
+            shown(py, node)?;
         }
         Ok(())
     }
+}
+
+/// Adds a call whose body follows, and gives its node and its stand-in. Interpreters are asked about it.
+pub fn begin_call<'py>(
+    py: Python<'py>,
+    kind: Kind,
+    label: LabelId,
+    inputs: &[NodeId],
+) -> PyResult<(NodeId, Bound<'py, PyAny>)> {
+    let node = add(py, Operation { label, ..Operation::new(kind, Op::None, inputs) }, Value::Absent)?;
+    // SAFETY: a new reference, or null with an exception.
+    let entered = unsafe { Bound::from_owned_ptr_or_err(py, stand_in(node))? };
+    if !arena().interpreters.is_empty() {
+        shown(py, node)?;
+    }
+    Ok((node, entered))
 }
 
 /// The stand-in of a node that was just added, after interpreters were asked about it.

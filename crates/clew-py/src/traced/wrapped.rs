@@ -3,7 +3,7 @@
 //! Both stand in the place of a plain function, and are it in every other respect: its name, its signature, its attributes.
 //! A call that gets nothing traced goes to the plain function at once.
 
-use clew_trace::values::{Kind, Label, LabelId, NodeId, Op, Value};
+use clew_trace::values::{Kind, LabelId, NodeId, Op, Value};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
@@ -11,9 +11,8 @@ use rustc_hash::FxHashSet;
 
 use super::access::is_stand_in;
 use super::arena::{arena, Arena, Operation, Pinned};
-use super::calls::{untraced_call, Callee};
-use super::deep;
-use super::object::{handle_of, node_of, stand_in};
+use super::calls::{are_traced, call_inputs, call_untraced};
+use super::object::{handle_of, node_of};
 use super::record::{self, operand};
 
 const CO_VARARGS: u32 = 0x04;
@@ -77,13 +76,6 @@ struct Call<'a, 'py> {
     is_method: bool,
 }
 
-impl Call<'_, '_> {
-    fn is_traced(&self) -> bool {
-        self.args.iter().any(|argument| deep::holds_traced(&argument))
-            || self.kwargs.is_some_and(|kwargs| kwargs.values().iter().any(|argument| deep::holds_traced(&argument)))
-    }
-}
-
 #[pymethods]
 impl TracedFunction {
     #[new]
@@ -139,7 +131,7 @@ impl TracedFunction {
 
 impl TracedFunction {
     fn call<'py>(slf: &Bound<'py, Self>, call: &Call<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
-        if call.is_traced() {
+        if are_traced(call.args, call.kwargs) {
             Self::call_traced(slf, call)
         } else {
             slf.get().function.bind(slf.py()).call(call.args, call.kwargs)
@@ -174,32 +166,20 @@ impl TracedFunction {
     fn begin<'py>(&self, slf: &Bound<'py, Self>, call: &Call<'_, 'py>) -> PyResult<(Bound<'py, PyAny>, Given<'py>)> {
         let py = slf.py();
         let _pinned = Pinned::new();
-        let mut inputs = Vec::with_capacity(call.args.len() + 1);
-        let mut keywords = Vec::new();
-        // SAFETY: live objects, held by the tuple and the dictionary.
-        unsafe {
-            if !call.is_method {
-                inputs.push(operand(py, self.function.as_ptr())?);
-            }
-            for argument in call.args.iter() {
-                inputs.push(operand(py, argument.as_ptr())?);
-            }
-            for (name, argument) in call.kwargs.into_iter().flatten() {
-                keywords.push(name.extract()?);
-                inputs.push(operand(py, argument.as_ptr())?);
-            }
-        }
         let is_dispatch = call.is_method && !call.args.is_empty();
-        let (kind, text) = if is_dispatch {
-            (Kind::Dispatch, self.name.rsplit('.').next().unwrap_or(&self.name).to_owned())
+        let (kind, name) = if is_dispatch {
+            (Kind::Dispatch, self.name.rsplit('.').next().unwrap_or(&self.name))
         } else {
-            (Kind::Call, self.name.clone())
+            (Kind::Call, self.name.as_str())
         };
-        let label = arena().nodes.intern(Label { text, keywords });
-        let node = record::add(py, Operation { label, ..Operation::new(kind, Op::None, &inputs) }, Value::Absent)?;
-        // SAFETY: a new reference, or null with an exception.
-        let entered = unsafe { Bound::from_owned_ptr_or_err(py, stand_in(node))? };
-        record::shown(py, node)?;
+        let first = if call.is_method {
+            None
+        } else {
+            // SAFETY: a live object.
+            Some(unsafe { operand(py, self.function.as_ptr())? })
+        };
+        let (inputs, label) = call_inputs(py, first, name, call.args, call.kwargs)?;
+        let (node, entered) = record::begin_call(py, kind, label, &inputs)?;
         // SAFETY: a stand-in.
         record::enter(unsafe { handle_of(entered.as_ptr()) });
         let bound = self.bind(py, node, &inputs[usize::from(!call.is_method)..], call);
@@ -452,12 +432,7 @@ impl ForeignFunction {
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let function = self.function.bind(py);
-        if (Call { args, kwargs, is_method: false }).is_traced() {
-            untraced_call(py, &Callee { function, receiver: None, stand_in: None }, args, kwargs)
-        } else {
-            function.call(args, kwargs)
-        }
+        call_untraced(py, self.function.bind(py), args, kwargs, false)
     }
 
     fn __getattr__<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
